@@ -1,0 +1,15 @@
+export type Status = "pass" | "warning" | "fail" | "unknown";
+export type Verdict = "ready" | "ready_with_warnings" | "will_not_work" | "unknown";
+export type Evidence = { path: string | null, line: number | null, value: string | null };
+export type Remedy = { code: string, commands: Array<string> };
+export type Finding = { code: string, kind: "requirement" | "advice", status: Status, reason: string, evidence: Array<Evidence>, params: Record<string,string>, remedy: Remedy | null };
+export type Report = { schema: number, source: {name: string, size: number}, verdict: Verdict, container: {format: string|null, variant: string|null, virtual_size: number|null}, compression: string|null, disk: {table: string|null, sector_size: number|null}, root: {filesystem: string, partition: number|null, layers: string[]}|null, os: {family: string, distribution: string|null, version: string|null, architecture: string|null, name: string|null}|null, agent: {kind: string, version: string|null, enabled: boolean|null}|null, datasources: {list: string[], from: Evidence[]}|null, sshd: {installed: boolean|null, enabled: boolean|null}, findings: Finding[] };
+export type ApiError = { code: string, params: Record<string,string>, retryable: boolean };
+export type Distribution = "arch" | "fedora" | "ubuntu" | "centos" | "debian" | "unknown";
+export type CheckedFile = { path: string, report: Report, suggested: { name: string, distribution: Distribution } };
+export type ImageDetails = { name: string, distribution: Distribution, region: string, tags: Array<string>, notes: string };
+export type Connection = { id: string, kind: "practice", regions: Array<string> };
+export type UploadState = "queued" | "uploading" | "verifying" | "importing" | "done" | "failed" | "cancelled" | "interrupted";
+export type Upload = { id: string, connection: string, source_name: string, details: ImageDetails, state: UploadState, acknowledged: number, total: number, bytes_per_second: number | null, image_id: string | null, error: ApiError | null, created: string };
+export type Image = { id: string, region: string, name: string, status: string, size: number | null, disk_format: string | null, distribution: Distribution | null, tags: Array<string>, notes: string, created: string | null };
+export type ImageList = { images: Array<Image>, total_size: number };
