@@ -30,6 +30,51 @@ pub enum JobState {
     Cancelled,
 }
 
+impl JobState {
+    /// Every state, in the order of the way through.
+    pub const ALL: [JobState; 7] = [
+        JobState::Queued,
+        JobState::Uploading,
+        JobState::Verifying,
+        JobState::Importing,
+        JobState::Done,
+        JobState::Failed,
+        JobState::Cancelled,
+    ];
+
+    /// True if the next state after `self` may be `to`. A failed job may fail again: for another reason.
+    pub fn may_become(self, to: JobState) -> bool {
+        use JobState::{Cancelled, Done, Failed, Importing, Queued, Uploading, Verifying};
+        match to {
+            Failed | Cancelled => !self.is_final(),
+            Queued => false,
+            // From `Verifying` when the service has lost the upload in the meantime.
+            Uploading => matches!(self, Queued | Verifying | Failed),
+            Verifying => self == Uploading,
+            Importing => matches!(self, Verifying | Failed),
+            Done => self == Importing,
+        }
+    }
+
+    /// True if nothing comes after it.
+    pub fn is_final(self) -> bool {
+        matches!(self, JobState::Done | JobState::Cancelled)
+    }
+
+    /// The state's name in the journal, the same as in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            JobState::Queued => "queued",
+            JobState::Uploading => "uploading",
+            JobState::Verifying => "verifying",
+            JobState::Importing => "importing",
+            JobState::Done => "done",
+            JobState::Failed => "failed",
+            JobState::Cancelled => "cancelled",
+        }
+    }
+}
+
 /// What tells that a file is still the one that was first sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceIdentity {
@@ -97,4 +142,47 @@ pub struct JobFailure {
     pub params: BTreeMap<String, String>,
     /// Can the same upload be resumed?
     pub retryable: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::JobState::{self, Cancelled, Done, Failed, Importing, Queued, Uploading, Verifying};
+
+    /// Every transition there is, written out: whatever is missing here must be refused.
+    const ALLOWED: [(JobState, JobState); 17] = [
+        (Queued, Uploading),
+        (Uploading, Verifying),
+        (Verifying, Uploading),
+        (Verifying, Importing),
+        (Importing, Done),
+        (Failed, Uploading),
+        (Failed, Importing),
+        (Queued, Failed),
+        (Uploading, Failed),
+        (Verifying, Failed),
+        (Importing, Failed),
+        (Failed, Failed),
+        (Queued, Cancelled),
+        (Uploading, Cancelled),
+        (Verifying, Cancelled),
+        (Importing, Cancelled),
+        (Failed, Cancelled),
+    ];
+
+    #[test]
+    fn exactly_the_listed_transitions_are_allowed() {
+        for from in JobState::ALL {
+            for to in JobState::ALL {
+                let listed = ALLOWED.contains(&(from, to));
+                assert_eq!(from.may_become(to), listed, "{from:?} -> {to:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_journal_and_json_use_the_same_names() {
+        for state in JobState::ALL {
+            assert_eq!(serde_json::to_value(state).unwrap(), state.name());
+        }
+    }
 }

@@ -107,6 +107,9 @@ pub struct TargetError {
 impl TargetError {
     /// True when repeating the same request can succeed.
     pub fn retryable(&self) -> bool {
-        matches!(self.kind, TargetErrorKind::Network | TargetErrorKind::Busy | TargetErrorKind::Integrity)
+        matches!(
+            self.kind,
+            TargetErrorKind::Network | TargetErrorKind::Busy | TargetErrorKind::Integrity
+        )
     }
 }

@@ -1,0 +1,115 @@
+//! Why an upload stopped.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    job::{Job, JobFailure},
+    journal::JournalError,
+    plan::PlanError,
+    source::SourceError,
+    target::{StoredObject, TargetError, TargetErrorKind},
+};
+
+/// Why an upload stopped. The journal says how far it came.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{code} {params:?}")]
+pub struct SendError {
+    /// Stable code: `cancelled`, `job_not_claimed`, `object_mismatch`, `part_mismatch`, `source_*`, `journal_*`, `job_*`, `object_too_large`, or the
+    /// target's.
+    pub code: &'static str,
+    /// Parameters for the sentence made from the code.
+    pub params: BTreeMap<String, String>,
+    /// Can the same upload be resumed, be it at once or when somebody has done something about the cause?
+    pub retryable: bool,
+}
+
+impl SendError {
+    pub(super) fn cancelled() -> SendError {
+        SendError {
+            code: "cancelled",
+            params: BTreeMap::new(),
+            retryable: true,
+        }
+    }
+
+    pub(super) fn not_claimed(job: &Job) -> SendError {
+        let params = BTreeMap::from([("job".into(), job.id.0.to_string())]);
+        SendError {
+            code: "job_not_claimed",
+            params,
+            retryable: true,
+        }
+    }
+
+    pub(super) fn object_mismatch(size: u64, etag: &str, found: Option<&StoredObject>) -> SendError {
+        let mut params = BTreeMap::from([
+            ("expected_size".into(), size.to_string()),
+            ("expected_etag".into(), etag.to_owned()),
+        ]);
+        if let Some(found) = found {
+            params.insert("found_size".into(), found.size.to_string());
+            params.insert("found_etag".into(), found.etag.clone());
+        }
+        SendError {
+            code: "object_mismatch",
+            params,
+            retryable: true,
+        }
+    }
+}
+
+impl From<JournalError> for SendError {
+    fn from(error: JournalError) -> SendError {
+        SendError {
+            code: error.code,
+            params: error.params,
+            retryable: error.retryable,
+        }
+    }
+}
+
+impl From<PlanError> for SendError {
+    fn from(error: PlanError) -> SendError {
+        SendError {
+            code: error.code,
+            params: error.params,
+            retryable: false,
+        }
+    }
+}
+
+impl From<SourceError> for SendError {
+    fn from(error: SourceError) -> SendError {
+        // A disk that was unplugged comes back; a file that was changed does not.
+        let retryable = matches!(
+            error.code,
+            "source_not_found" | "source_permission_denied" | "source_unreadable"
+        );
+        SendError {
+            code: error.code,
+            params: error.params,
+            retryable,
+        }
+    }
+}
+
+impl From<TargetError> for SendError {
+    fn from(error: TargetError) -> SendError {
+        let retryable = error.kind != TargetErrorKind::Rejected;
+        SendError {
+            code: error.code,
+            params: error.params,
+            retryable,
+        }
+    }
+}
+
+impl From<&SendError> for JobFailure {
+    fn from(error: &SendError) -> JobFailure {
+        JobFailure {
+            code: error.code.to_owned(),
+            params: error.params.clone(),
+            retryable: error.retryable,
+        }
+    }
+}

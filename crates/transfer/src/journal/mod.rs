@@ -1,0 +1,285 @@
+//! The journal: every upload and every acknowledged part, on disk before the next step relies on it.
+//! SQLite in WAL mode with `synchronous = FULL`: what a call has returned survives a crash of the machine.
+
+mod claim;
+mod error;
+mod row;
+mod schema;
+
+use std::{
+    fs::{DirBuilder, File, OpenOptions},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, params};
+use uuid::Uuid;
+
+pub use self::{claim::Claim, error::JournalError};
+use crate::{
+    job::{Job, JobFailure, JobId, JobState, NewJob},
+    target::PartReceipt,
+};
+
+/// How long a write waits for another process that is writing.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A part that the target acknowledged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JournalPart {
+    /// What the target said.
+    pub receipt: PartReceipt,
+    /// MD5 of the part as it was read from the file.
+    pub md5: [u8; 16],
+}
+
+/// All uploads of this user. Clones share one connection; calls block for the time of a disk write.
+#[derive(Debug, Clone)]
+pub struct Journal {
+    folder: PathBuf,
+    connection: Arc<Mutex<Connection>>,
+}
+
+impl Journal {
+    /// Opens `folder/journal.sqlite`. Folder and file are made if they are missing, readable for this user only.
+    ///
+    /// # Errors
+    /// `journal_unavailable` if the folder cannot be used, `journal_newer` if a newer program wrote it, `journal_corrupt`, `journal_busy`,
+    /// `journal_disk_full`, `journal_failed`.
+    pub fn open(folder: &Path) -> Result<Journal, JournalError> {
+        create_folder(folder)?;
+        let path = folder.join("journal.sqlite");
+        // Made here for its mode, which SQLite passes on to the files beside it.
+        drop(create_private(&path)?);
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut connection = Connection::open_with_flags(&path, flags)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.pragma_update(None, "foreign_keys", true)?;
+        schema::migrate(&mut connection)?;
+        Ok(Journal {
+            folder: folder.to_owned(),
+            connection: Arc::new(Mutex::new(connection)),
+        })
+    }
+
+    /// Writes a new job down, in state [`JobState::Queued`].
+    ///
+    /// # Errors
+    /// The `journal_*` codes of [`Journal::open`].
+    pub fn add(&self, new: &NewJob, now: jiff::Timestamp) -> Result<Job, JournalError> {
+        let id = JobId(Uuid::new_v4());
+        self.write(|transaction| {
+            transaction.execute(
+                "INSERT INTO jobs (id, state, source_path, source_size, modified_ns, connection, object_key, part_size, details, created)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                params![
+                    id.0.to_string(),
+                    JobState::Queued.name(),
+                    row::path_to_sql(&new.source.path),
+                    row::to_sql(new.source.size)?,
+                    new.source.modified_ns,
+                    new.connection,
+                    new.key,
+                    row::to_sql(new.part_size)?,
+                    new.details,
+                    now.to_string(),
+                ],
+            )?;
+            row::job(transaction, id)
+        })
+    }
+
+    /// The job with this id.
+    ///
+    /// # Errors
+    /// The `journal_*` codes of [`Journal::open`].
+    pub fn job(&self, id: JobId) -> Result<Option<Job>, JournalError> {
+        match row::job(&self.connection(), id) {
+            Err(error) if error.code == "job_unknown" => Ok(None),
+            other => other.map(Some),
+        }
+    }
+
+    /// All jobs, the newest first.
+    ///
+    /// # Errors
+    /// The `journal_*` codes of [`Journal::open`].
+    pub fn jobs(&self) -> Result<Vec<Job>, JournalError> {
+        row::jobs(&self.connection())
+    }
+
+    /// Brings a job into another state; a failure that was noted is over then.
+    ///
+    /// # Errors
+    /// `job_transition` if [`JobState::may_become`] does not allow it, `job_unknown`, and the `journal_*` codes of [`Journal::open`].
+    pub fn advance(&self, id: JobId, to: JobState) -> Result<Job, JournalError> {
+        self.change_state(id, to, None)
+    }
+
+    /// Notes why a job failed and brings it into state [`JobState::Failed`].
+    ///
+    /// # Errors
+    /// As [`Journal::advance`].
+    pub fn fail(&self, id: JobId, failure: &JobFailure) -> Result<Job, JournalError> {
+        self.change_state(id, JobState::Failed, Some(failure))
+    }
+
+    fn change_state(&self, id: JobId, to: JobState, failure: Option<&JobFailure>) -> Result<Job, JournalError> {
+        let failure = failure.map(row::failure_to_sql).transpose()?;
+        self.write(|transaction| {
+            let from = row::job(transaction, id)?.state;
+            if !from.may_become(to) {
+                return Err(JournalError::transition(id, from, to));
+            }
+            transaction.execute(
+                "UPDATE jobs SET state = ?2, failure = ?3 WHERE id = ?1",
+                params![id.0.to_string(), to.name(), failure],
+            )?;
+            row::job(transaction, id)
+        })
+    }
+
+    /// Notes the target's id for the upload. To be called before any part is sent.
+    ///
+    /// # Errors
+    /// `job_unknown`, and the `journal_*` codes of [`Journal::open`].
+    pub fn set_upload(&self, id: JobId, upload_id: &str) -> Result<(), JournalError> {
+        self.update(id, "UPDATE jobs SET upload_id = ?2 WHERE id = ?1", upload_id)
+    }
+
+    /// Notes the SHA-512 of the whole file, in hexadecimal digits.
+    ///
+    /// # Errors
+    /// `job_unknown`, and the `journal_*` codes of [`Journal::open`].
+    pub fn set_sha512(&self, id: JobId, sha512: &str) -> Result<(), JournalError> {
+        self.update(id, "UPDATE jobs SET sha512 = ?2 WHERE id = ?1", sha512)
+    }
+
+    /// Notes the id of the image. To be called before the image is made.
+    ///
+    /// # Errors
+    /// `job_unknown`, and the `journal_*` codes of [`Journal::open`].
+    pub fn set_image(&self, id: JobId, image_id: &str) -> Result<(), JournalError> {
+        self.update(id, "UPDATE jobs SET image_id = ?2 WHERE id = ?1", image_id)
+    }
+
+    /// Notes a part that the target acknowledged; a part of the same number is replaced.
+    ///
+    /// # Errors
+    /// `job_unknown`, and the `journal_*` codes of [`Journal::open`].
+    pub fn record_part(&self, id: JobId, part: &PartReceipt, md5: [u8; 16]) -> Result<(), JournalError> {
+        let size = row::to_sql(part.size)?;
+        self.write(|transaction| {
+            let seq = row::seq(transaction, id)?;
+            transaction.execute(
+                "INSERT OR REPLACE INTO parts (job, number, size, etag, md5) VALUES (?1, ?2, ?3, ?4, ?5)",
+                params![seq, part.number, size, part.etag, md5],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// The parts that the target acknowledged, ascending by number.
+    ///
+    /// # Errors
+    /// The `journal_*` codes of [`Journal::open`].
+    pub fn parts(&self, id: JobId) -> Result<Vec<JournalPart>, JournalError> {
+        row::parts(&self.connection(), id)
+    }
+
+    /// Forgets some parts, by number: the target does not hold them any more, or holds something else.
+    ///
+    /// # Errors
+    /// `job_unknown`, and the `journal_*` codes of [`Journal::open`].
+    pub fn discard_parts(&self, id: JobId, numbers: &[u32]) -> Result<(), JournalError> {
+        self.write(|transaction| {
+            let seq = row::seq(transaction, id)?;
+            for number in numbers {
+                transaction.execute("DELETE FROM parts WHERE job = ?1 AND number = ?2", params![seq, number])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Forgets the upload with all its parts and the checksum: the target does not know it any more.
+    ///
+    /// # Errors
+    /// `job_unknown`, and the `journal_*` codes of [`Journal::open`].
+    pub fn forget_parts(&self, id: JobId) -> Result<(), JournalError> {
+        self.write(|transaction| {
+            let seq = row::seq(transaction, id)?;
+            transaction.execute("DELETE FROM parts WHERE job = ?1", [seq])?;
+            transaction.execute("UPDATE jobs SET upload_id = NULL, sha512 = NULL WHERE seq = ?1", [seq])?;
+            Ok(())
+        })
+    }
+
+    /// Removes a job that is done or cancelled.
+    ///
+    /// # Errors
+    /// `job_not_final`, `job_unknown`, and the `journal_*` codes of [`Journal::open`].
+    pub fn remove(&self, id: JobId) -> Result<(), JournalError> {
+        self.write(|transaction| {
+            let state = row::job(transaction, id)?.state;
+            if !state.is_final() {
+                return Err(JournalError::not_final(id, state));
+            }
+            transaction.execute("DELETE FROM jobs WHERE id = ?1", [id.0.to_string()])?;
+            Ok(())
+        })?;
+        // An empty file that stays behind does no harm.
+        let _ = std::fs::remove_file(claim::lock_path(&self.folder, id));
+        Ok(())
+    }
+
+    /// Takes the right to work on a job; `None` if another process, or another part of this one, has it.
+    ///
+    /// # Errors
+    /// `job_unknown`, `journal_unavailable` if the lock file cannot be used, and the `journal_*` codes of [`Journal::open`].
+    pub fn claim(&self, id: JobId) -> Result<Option<Claim>, JournalError> {
+        row::seq(&self.connection(), id)?;
+        Claim::take(&self.folder, id)
+    }
+
+    fn update(&self, id: JobId, sql: &str, value: &str) -> Result<(), JournalError> {
+        self.write(
+            |transaction| match transaction.execute(sql, [&id.0.to_string(), value])? {
+                0 => Err(JournalError::unknown(id)),
+                _ => Ok(()),
+            },
+        )
+    }
+
+    fn write<T>(&self, work: impl FnOnce(&Transaction) -> Result<T, JournalError>) -> Result<T, JournalError> {
+        let mut connection = self.connection();
+        // Immediate: what was read inside cannot be changed by another process before it is written.
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let result = work(&transaction)?;
+        transaction.commit()?;
+        Ok(result)
+    }
+
+    fn connection(&self) -> MutexGuard<'_, Connection> {
+        // A thread that panicked in the middle left a transaction that was rolled back when it was dropped.
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn create_folder(folder: &Path) -> Result<(), JournalError> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder).map_err(|error| JournalError::io(&error, folder))
+}
+
+fn create_private(path: &Path) -> Result<File, JournalError> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map_err(|error| JournalError::io(&error, path))
+}

@@ -1,0 +1,188 @@
+//! The file that is sent: is it there, may it be read, is it still the one that was first sent?
+
+use std::{
+    collections::BTreeMap,
+    fs::{File, Metadata},
+    io,
+    path::{Path, PathBuf},
+    time::UNIX_EPOCH,
+};
+
+use crate::job::SourceIdentity;
+
+/// A file that cannot be sent.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{code} {params:?}")]
+pub struct SourceError {
+    /// Stable code: `source_not_found`, `source_permission_denied`, `source_is_directory`, `source_empty`, `source_unreadable` or
+    /// `source_changed`.
+    pub code: &'static str,
+    /// `path`; with `source_unreadable` also `reason`, the system's own words.
+    pub params: BTreeMap<String, String>,
+}
+
+impl SourceError {
+    pub(crate) fn new(code: &'static str, path: &Path) -> SourceError {
+        SourceError {
+            code,
+            params: BTreeMap::from([("path".into(), path.display().to_string())]),
+        }
+    }
+
+    pub(crate) fn io(error: &io::Error, path: &Path) -> SourceError {
+        match error.kind() {
+            // A path that runs through a file is as little there as one that ends nowhere.
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => SourceError::new("source_not_found", path),
+            io::ErrorKind::PermissionDenied => SourceError::new("source_permission_denied", path),
+            io::ErrorKind::IsADirectory => SourceError::new("source_is_directory", path),
+            _ => SourceError::unreadable(&error.to_string(), path),
+        }
+    }
+
+    fn unreadable(reason: &str, path: &Path) -> SourceError {
+        let mut unreadable = SourceError::new("source_unreadable", path);
+        unreadable.params.insert("reason".into(), reason.to_owned());
+        unreadable
+    }
+}
+
+impl SourceIdentity {
+    /// What identifies the file at `path`, which is made absolute (symbolic links are kept). Opens the file for reading once.
+    ///
+    /// # Errors
+    /// See [`SourceError::code`].
+    pub fn of(path: &Path) -> Result<SourceIdentity, SourceError> {
+        let path = std::path::absolute(path).map_err(|error| SourceError::io(&error, path))?;
+        let (_, identity) = open(path)?;
+        Ok(identity)
+    }
+
+    /// Opens the file again if it still is the same one.
+    pub(crate) fn reopen(&self) -> Result<File, SourceError> {
+        let (file, now) = match open(self.path.clone()) {
+            // It had content once.
+            Err(error) if error.code == "source_empty" => return Err(self.changed()),
+            other => other?,
+        };
+        if now == *self { Ok(file) } else { Err(self.changed()) }
+    }
+
+    /// Is the opened file still the same?
+    pub(crate) fn check(&self, file: &File) -> Result<(), SourceError> {
+        let metadata = file.metadata().map_err(|error| SourceError::io(&error, &self.path))?;
+        if metadata.len() == self.size && modified_ns(&metadata) == self.modified_ns {
+            Ok(())
+        } else {
+            Err(self.changed())
+        }
+    }
+
+    pub(crate) fn changed(&self) -> SourceError {
+        SourceError::new("source_changed", &self.path)
+    }
+}
+
+fn open(path: PathBuf) -> Result<(File, SourceIdentity), SourceError> {
+    // Looked at before it is opened: opening a named pipe would wait for a writer.
+    let metadata = std::fs::metadata(&path).map_err(|error| SourceError::io(&error, &path))?;
+    if metadata.is_dir() {
+        return Err(SourceError::new("source_is_directory", &path));
+    }
+    if !metadata.is_file() {
+        return Err(SourceError::unreadable("not a regular file", &path));
+    }
+    let file = File::open(&path).map_err(|error| SourceError::io(&error, &path))?;
+    let metadata = file.metadata().map_err(|error| SourceError::io(&error, &path))?;
+    if metadata.len() == 0 {
+        return Err(SourceError::new("source_empty", &path));
+    }
+    Ok((
+        file,
+        SourceIdentity {
+            size: metadata.len(),
+            modified_ns: modified_ns(&metadata),
+            path,
+        },
+    ))
+}
+
+fn modified_ns(metadata: &Metadata) -> i64 {
+    let Ok(modified) = metadata.modified() else { return 0 };
+    match modified.duration_since(UNIX_EPOCH) {
+        Ok(after) => i64::try_from(after.as_nanos()).unwrap_or(i64::MAX),
+        Err(_) => UNIX_EPOCH
+            .duration_since(modified)
+            .ok()
+            .and_then(|before| i64::try_from(before.as_nanos()).ok())
+            .map_or(i64::MIN, |before| -before),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use super::*;
+
+    fn code(path: &Path) -> &'static str {
+        SourceIdentity::of(path).unwrap_err().code
+    }
+
+    #[test]
+    fn each_unusable_source_has_its_own_code() {
+        let folder = tempfile::tempdir().unwrap();
+        let empty = folder.path().join("empty.raw");
+        std::fs::write(&empty, b"").unwrap();
+        assert_eq!(code(&empty), "source_empty");
+        assert_eq!(code(folder.path()), "source_is_directory");
+        assert_eq!(code(&folder.path().join("gone.raw")), "source_not_found");
+        assert_eq!(code(&empty.join("below-a-file")), "source_not_found");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn devices_are_refused_without_waiting_for_them() {
+        assert_eq!(code(Path::new("/dev/null")), "source_unreadable");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_that_may_not_be_read_says_so() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret.raw");
+        std::fs::write(&path, b"x").unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o000)).unwrap();
+        // Root reads everything; the mapping is the same for both.
+        match SourceIdentity::of(&path) {
+            Err(error) => assert_eq!(error.code, "source_permission_denied"),
+            Ok(_) => assert!(File::open(&path).is_ok(), "readable only because the test runs as root"),
+        }
+        let denied = io::Error::from(io::ErrorKind::PermissionDenied);
+        assert_eq!(SourceError::io(&denied, &path).code, "source_permission_denied");
+    }
+
+    #[test]
+    fn a_touched_or_cut_file_is_not_the_same_any_more() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("disk.raw");
+        std::fs::write(&path, b"0123456789").unwrap();
+        let identity = SourceIdentity::of(&path).unwrap();
+        assert!(identity.path.is_absolute());
+        let file = identity.reopen().unwrap();
+        identity.check(&file).unwrap();
+
+        let writer = File::options().write(true).open(&path).unwrap();
+        writer.set_modified(SystemTime::now() + Duration::from_secs(5)).unwrap();
+        assert_eq!(identity.reopen().unwrap_err().code, "source_changed");
+        assert_eq!(identity.check(&file).unwrap_err().code, "source_changed");
+        writer.set_len(0).unwrap();
+        assert_eq!(
+            identity.reopen().unwrap_err().code,
+            "source_changed",
+            "an emptied file was changed, too"
+        );
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(identity.reopen().unwrap_err().code, "source_not_found");
+    }
+}
