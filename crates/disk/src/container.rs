@@ -1,5 +1,7 @@
 //! What kind of container a file is.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// A container or archive format, told apart by its bytes. `Display` and serde give the name of `report-json.md`.
@@ -40,6 +42,40 @@ pub enum Format {
     Tar,
 }
 
+impl Format {
+    /// The name as in `report-json.md` and in serde.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Raw => "raw",
+            Self::Qcow2 => "qcow2",
+            Self::Vhdx => "vhdx",
+            Self::Vdi => "vdi",
+            Self::Vmdk => "vmdk",
+            Self::Vhd => "vhd",
+            Self::Qed => "qed",
+            Self::Parallels => "parallels",
+            Self::Iso => "iso",
+            Self::Qcow => "qcow",
+            Self::Luks => "luks",
+            Self::Dmg => "dmg",
+            Self::Zip => "zip",
+            Self::SevenZip => "7z",
+            Self::Tar => "tar",
+        }
+    }
+
+    /// Does ccloud³ take images in this container (`ccloud.md`, "Requirements of a custom image")?
+    pub fn is_accepted(self) -> bool {
+        matches!(self, Self::Raw | Self::Qcow2 | Self::Vhdx | Self::Vdi | Self::Vmdk)
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
 /// A compression around the whole container file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -53,6 +89,29 @@ pub enum Compression {
     Xz,
     /// Not accepted.
     Zstd,
+}
+
+impl Compression {
+    /// The name as in `report-json.md` and in serde.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Gzip => "gzip",
+            Self::Bzip2 => "bzip2",
+            Self::Xz => "xz",
+            Self::Zstd => "zstd",
+        }
+    }
+
+    /// Does ccloud³ take images compressed so (`ccloud.md`, "Requirements of a custom image")?
+    pub fn is_accepted(self) -> bool {
+        matches!(self, Self::Gzip | Self::Bzip2)
+    }
+}
+
+impl fmt::Display for Compression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
 }
 
 /// What a file says of itself in its first bytes.

@@ -29,15 +29,53 @@ pub struct Error {
 }
 
 impl Error {
+    /// Every code that this crate makes. Each has the texts `error_<code>` and `error_<code>_next` in `ui/messages`.
+    pub const CODES: &'static [&'static str] = &[
+        "container_truncated",
+        "file_empty",
+        "file_is_directory",
+        "file_not_found",
+        "file_not_regular",
+        "file_permission_denied",
+        "file_read_failed",
+        "file_unreadable",
+        "format_not_accepted",
+        "format_not_read_yet",
+        "not_a_disk_image",
+        "qcow2_backing_file",
+        "qcow2_compression",
+        "qcow2_corrupt",
+        "qcow2_data_file",
+        "qcow2_encrypted",
+        "qcow2_features",
+        "read_past_end",
+        "source_too_short",
+        "two_formats",
+        "virtual_size_too_large",
+    ];
+
     /// An error of the given kind with a stable code (`snake_case`).
     pub fn new(kind: Kind, code: &'static str) -> Self {
-        Self { kind, code, params: Vec::new(), source: None }
+        Self {
+            kind,
+            code,
+            params: Vec::new(),
+            source: None,
+        }
     }
 
     /// Adds a named parameter for the sentence made from the code: an offset, a feature's name, a number.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl fmt::Display) -> Self {
         self.params.push((name, value.to_string()));
+        self
+    }
+
+    /// Adds the operating system's error, as the parameter `cause` too.
+    #[must_use]
+    pub fn caused_by(mut self, source: io::Error) -> Self {
+        self.params.push(("cause", source.to_string()));
+        self.source = Some(source);
         self
     }
 
@@ -70,5 +108,50 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.source.as_ref().map(|source| source as _)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeSet, fs, path::Path};
+
+    use super::*;
+
+    /// A code that is not listed would reach a person without a sentence.
+    #[test]
+    fn every_code_in_the_source_is_listed_and_every_listed_code_is_made() {
+        let mut made = BTreeSet::new();
+        let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                    continue;
+                }
+                let text = fs::read_to_string(path).unwrap();
+                // Both ways in which this crate names a code: `Error::new(Kind::Io, "code")` and `(Kind::Io, "code")`.
+                for piece in text.split("(Kind::").skip(1) {
+                    let Some((_, rest)) = piece.split_once(", \"") else {
+                        continue;
+                    };
+                    if let Some((code, _)) = rest.split_once('"') {
+                        if code
+                            .chars()
+                            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+                        {
+                            made.insert(code.to_owned());
+                        }
+                    }
+                }
+            }
+        }
+        let listed: BTreeSet<String> = Error::CODES.iter().map(|code| (*code).to_owned()).collect();
+        assert_eq!(made, listed, "codes made in the source (left) and codes listed (right)");
+    }
+
+    #[test]
+    fn the_list_of_codes_is_sorted() {
+        assert!(Error::CODES.is_sorted());
     }
 }

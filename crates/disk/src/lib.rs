@@ -3,10 +3,17 @@
 //! Images are hostile input: a reader never follows a reference to another file, never allocates by a number that it
 //! has not bounded, never panics and always ends.
 
+mod bytes;
 mod container;
+mod disk;
 mod error;
+mod identify;
+mod lru;
+mod qcow2;
 mod source;
 
 pub use container::{Compression, Container, Format};
+pub use disk::{Disk, Extent, ExtentKind, Extents};
 pub use error::{Error, Kind, Result};
+pub use identify::identify;
 pub use source::{FileSource, MemorySource, Source};

@@ -1,6 +1,10 @@
 //! What stands on a virtual disk: partition tables, filesystems and the facts about the system, each with where it
 //! was read. Knows no rule and no cloud.
 
+mod error;
 pub mod facts;
+pub mod tree;
 
+pub use error::{Error, Kind, Result};
 pub use facts::{Evidence, Fact, Facts, Unknown};
+pub use tree::{FileKind, FileTree, MemoryTree, Stat};

@@ -1,0 +1,212 @@
+//! The virtual disk inside a container: positioned reads and extents, from any number of threads.
+
+use std::{fmt, sync::Arc};
+
+use crate::{
+    Container, Error, Format, Kind, Result, Source,
+    identify::{identify, name},
+    qcow2::Qcow2,
+};
+
+/// Runs that one [`Extent`] is put together from at most, so that a disk that maps petabytes of nothing cannot keep
+/// `next` busy for long.
+const MAX_RUNS: usize = 4096;
+
+/// A read-only virtual disk. Clones are cheap and share their caches.
+#[derive(Clone)]
+pub struct Disk {
+    container: Arc<Container>,
+    len: u64,
+    reader: Reader,
+}
+
+#[derive(Clone)]
+enum Reader {
+    Raw(Arc<dyn Source>),
+    Qcow2(Arc<Qcow2>),
+}
+
+/// What the container says about a part of the virtual disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExtentKind {
+    /// Bytes stand in the container, plain or compressed.
+    Data,
+    /// The container says that all bytes are zero.
+    Zero,
+    /// Nothing was ever written here; reads as zero.
+    Unallocated,
+}
+
+/// A part of the virtual disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Extent {
+    /// First byte on the virtual disk.
+    pub offset: u64,
+    /// Length in bytes, never 0.
+    pub len: u64,
+    /// What stands there.
+    pub kind: ExtentKind,
+}
+
+impl Disk {
+    /// Opens whatever container the source's bytes are. No other file is ever opened.
+    ///
+    /// # Errors
+    /// Those of [`identify`]; `format_not_accepted` and `format_not_read_yet` ([`Kind::Incompatible`]) with the
+    /// format's name; for qcow2 `qcow2_*`, `virtual_size_too_large` and, when its first table is cut off,
+    /// `container_truncated`.
+    pub fn open(source: Arc<dyn Source>) -> Result<Self> {
+        let container = identify(&*source)?;
+        if let Some(compression) = container.compression {
+            let code = if compression.is_accepted() {
+                "format_not_read_yet"
+            } else {
+                "format_not_accepted"
+            };
+            return Err(unreadable(code, compression.name()));
+        }
+        let (len, reader) = match container.format {
+            Some(Format::Raw) => (source.len(), Reader::Raw(source)),
+            Some(Format::Qcow2) => {
+                let qcow2 = Qcow2::open(source)?;
+                (qcow2.virtual_size(), Reader::Qcow2(Arc::new(qcow2)))
+            }
+            Some(format) if format.is_accepted() => {
+                return Err(unreadable("format_not_read_yet", format.name()));
+            }
+            other => return Err(unreadable("format_not_accepted", name(other))),
+        };
+        Ok(Self {
+            container: Arc::new(container),
+            len,
+            reader,
+        })
+    }
+
+    /// What kind of container the disk came in.
+    pub fn container(&self) -> &Container {
+        &self.container
+    }
+
+    /// Size of the virtual disk in bytes.
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// True for a disk of no bytes at all, which a container can describe.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Fills `buf` from `offset` of the virtual disk.
+    ///
+    /// # Errors
+    /// `read_past_end`; `container_truncated`, `qcow2_corrupt` where the container is damaged there; what the source
+    /// says when it cannot be read.
+    pub fn read_at(&self, buf: &mut [u8], offset: u64) -> Result<()> {
+        match offset.checked_add(buf.len() as u64) {
+            Some(end) if end <= self.len => {}
+            _ => {
+                let error = Error::new(Kind::Corrupt, "read_past_end");
+                return Err(error
+                    .with("offset", offset)
+                    .with("length", buf.len())
+                    .with("available", self.len));
+            }
+        }
+        match &self.reader {
+            Reader::Raw(source) => source.read_at(buf, offset),
+            Reader::Qcow2(qcow2) => qcow2.read_at(buf, offset),
+        }
+    }
+
+    /// The whole disk as extents in order, without gaps, neighbours of one kind merged. A raw file is one extent of
+    /// data: what its filesystem knows of holes is not asked.
+    pub fn extents(&self) -> Extents {
+        Extents {
+            disk: self.clone(),
+            at: 0,
+            ahead: None,
+        }
+    }
+
+    /// How many bytes the container file is too short for what its tables refer to; 0 when it is whole. Reads the
+    /// tables only, about 1/8,000 of a qcow2 file. Where a table itself is cut off, what it referred to is not counted.
+    ///
+    /// # Errors
+    /// `qcow2_corrupt` when a table contradicts the format; what the source says when it cannot be read.
+    pub fn missing_bytes(&self) -> Result<u64> {
+        match &self.reader {
+            Reader::Raw(_) => Ok(0),
+            Reader::Qcow2(qcow2) => qcow2.missing_bytes(),
+        }
+    }
+
+    /// What stands at `offset` and for how long at least, without a look beyond one table.
+    fn run_at(&self, offset: u64) -> Result<(ExtentKind, u64)> {
+        match &self.reader {
+            Reader::Raw(source) => Ok((ExtentKind::Data, source.len().saturating_sub(offset))),
+            Reader::Qcow2(qcow2) => qcow2.run_at(offset),
+        }
+    }
+}
+
+fn unreadable(code: &'static str, format: &str) -> Error {
+    debug_assert!(Error::CODES.contains(&code), "one of the two codes of Disk::open");
+    Error::new(Kind::Incompatible, code).with("format", format)
+}
+
+impl fmt::Debug for Disk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Disk")
+            .field("container", &self.container)
+            .field("len", &self.len)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Iterator of [`Disk::extents`]; ends after the first error.
+#[derive(Debug)]
+pub struct Extents {
+    disk: Disk,
+    at: u64,
+    ahead: Option<Result<(ExtentKind, u64)>>,
+}
+
+impl Extents {
+    fn run(&mut self) -> Option<Result<(ExtentKind, u64)>> {
+        if let Some(run) = self.ahead.take() {
+            return Some(run);
+        }
+        let left = self.disk.len.checked_sub(self.at).filter(|left| *left > 0)?;
+        let run = self.disk.run_at(self.at).map(|(kind, len)| (kind, len.clamp(1, left)));
+        // After an error nothing more is asked.
+        self.at = run
+            .as_ref()
+            .map_or(self.disk.len, |(_, len)| self.at.saturating_add(*len));
+        Some(run)
+    }
+}
+
+impl Iterator for Extents {
+    type Item = Result<Extent>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let first = match self.run()? {
+            Ok(run) => run,
+            Err(error) => return Some(Err(error)),
+        };
+        let (kind, mut len) = first;
+        let offset = self.at.saturating_sub(len);
+        for _ in 0..MAX_RUNS {
+            match self.run() {
+                Some(Ok((next, more))) if next == kind => len = len.saturating_add(more),
+                other => {
+                    self.ahead = other;
+                    break;
+                }
+            }
+        }
+        Some(Ok(Extent { offset, len, kind }))
+    }
+}
