@@ -1,1 +1,20 @@
-fn main() { }
+//! Checks tauri.conf.json and the capabilities, and makes the permissions of the window's commands.
+
+fn main() {
+    let commands = &[
+        "check_file",
+        "choose_files",
+        "connections",
+        "start_upload",
+        "uploads",
+        "cancel_upload",
+        "cancel_all_uploads",
+        "resume_upload",
+        "forget_upload",
+        "images",
+    ];
+    let attributes = tauri_build::Attributes::new().app_manifest(tauri_build::AppManifest::new().commands(commands));
+    if let Err(error) = tauri_build::try_build(attributes) {
+        println!("cargo::error={error:#}");
+    }
+}

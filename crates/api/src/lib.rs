@@ -1,1 +1,353 @@
-//! (skeleton)
+//! What crosses to the window: data, event names and errors as codes, with their TypeScript declarations. Sentences
+//! never cross: the window makes them from codes and parameters.
+
+mod typescript;
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use lotse_requirements::Report;
+use lotse_transfer::{JobFailure, JobState};
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+pub use typescript::bindings;
+
+/// Event: files were dropped on the window. Payload: [`DroppedFiles`].
+pub const FILES_DROPPED: &str = "files-dropped";
+
+/// Event: files are being dragged over the window, or no longer. Payload: [`DragOver`].
+pub const DRAG_OVER: &str = "drag-over";
+
+/// Event: the uploads have moved on. Payload: all of them, as the command `uploads` returns them.
+pub const UPLOADS: &str = "uploads";
+
+/// Payload of [`FILES_DROPPED`].
+#[derive(Debug, Clone, Serialize, TS)]
+pub struct DroppedFiles {
+    /// Absolute paths in the order in which the desktop gave them.
+    #[ts(type = "Array<string>")]
+    pub paths: Vec<PathBuf>,
+}
+
+/// Payload of [`DRAG_OVER`].
+#[derive(Debug, Clone, Copy, Serialize, TS)]
+pub struct DragOver {
+    /// True while files hover over the window.
+    pub over: bool,
+}
+
+/// An error: code and parameters, from which the window makes `error_<code>` and `error_<code>_next`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+pub struct ApiError {
+    /// Stable code (`snake_case`).
+    pub code: String,
+    /// Parameters of the sentences.
+    #[ts(type = "Record<string, string>")]
+    pub params: BTreeMap<String, String>,
+    /// Can the same thing be tried again with hope?
+    pub retryable: bool,
+}
+
+impl From<lotse_app::Error> for ApiError {
+    fn from(error: lotse_app::Error) -> Self {
+        Self { code: error.code, params: error.params, retryable: error.retryable }
+    }
+}
+
+impl From<JobFailure> for ApiError {
+    fn from(failure: JobFailure) -> Self {
+        Self { code: failure.code, params: failure.params, retryable: failure.retryable }
+    }
+}
+
+/// A checked file.
+#[derive(Debug, Clone, Serialize, TS)]
+pub struct CheckedFile {
+    /// The path that was asked for.
+    #[ts(type = "string")]
+    pub path: PathBuf,
+    /// What was found.
+    pub report: Report,
+    /// What the details form begins with.
+    pub suggested: Suggested,
+}
+
+/// What the details form begins with.
+#[derive(Debug, Clone, Serialize, TS)]
+pub struct Suggested {
+    /// From the file's name.
+    pub name: String,
+    /// From the system on the disk.
+    pub distribution: Distribution,
+}
+
+impl CheckedFile {
+    /// The file at `path` with what [`lotse_app::check`] found in it.
+    pub fn new(path: PathBuf, checked: lotse_app::Checked) -> Self {
+        let lotse_app::Suggestion { name, distribution } = checked.suggestion;
+        Self { path, report: checked.report, suggested: Suggested { name, distribution: distribution.into() } }
+    }
+}
+
+/// Distributions as ccloud³'s panel offers them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum Distribution {
+    /// Arch Linux.
+    Arch,
+    /// Fedora.
+    Fedora,
+    /// Ubuntu.
+    Ubuntu,
+    /// CentOS.
+    Centos,
+    /// Debian.
+    Debian,
+    /// Another one, or not known.
+    Unknown,
+}
+
+impl From<lotse_app::Distribution> for Distribution {
+    fn from(distribution: lotse_app::Distribution) -> Self {
+        match distribution {
+            lotse_app::Distribution::Arch => Self::Arch,
+            lotse_app::Distribution::Fedora => Self::Fedora,
+            lotse_app::Distribution::Ubuntu => Self::Ubuntu,
+            lotse_app::Distribution::Centos => Self::Centos,
+            lotse_app::Distribution::Debian => Self::Debian,
+            lotse_app::Distribution::Unknown => Self::Unknown,
+        }
+    }
+}
+
+impl From<Distribution> for lotse_app::Distribution {
+    fn from(distribution: Distribution) -> Self {
+        match distribution {
+            Distribution::Arch => Self::Arch,
+            Distribution::Fedora => Self::Fedora,
+            Distribution::Ubuntu => Self::Ubuntu,
+            Distribution::Centos => Self::Centos,
+            Distribution::Debian => Self::Debian,
+            Distribution::Unknown => Self::Unknown,
+        }
+    }
+}
+
+/// What a person says about an image.
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+pub struct ImageDetails {
+    /// Name.
+    pub name: String,
+    /// Distribution.
+    pub distribution: Distribution,
+    /// Region.
+    pub region: String,
+    /// Each one word of letters, digits, `:`, `-`, `_`.
+    pub tags: Vec<String>,
+    /// Free text.
+    pub notes: String,
+}
+
+impl From<lotse_app::ImageDetails> for ImageDetails {
+    fn from(details: lotse_app::ImageDetails) -> Self {
+        let lotse_app::ImageDetails { name, distribution, region, tags, notes } = details;
+        Self { name, distribution: distribution.into(), region, tags, notes }
+    }
+}
+
+impl From<ImageDetails> for lotse_app::ImageDetails {
+    fn from(details: ImageDetails) -> Self {
+        let ImageDetails { name, distribution, region, tags, notes } = details;
+        Self { name, distribution: distribution.into(), region, tags, notes }
+    }
+}
+
+/// What the window asks for when a person presses "Upload".
+#[derive(Debug, Clone, Deserialize, TS)]
+pub struct UploadRequest {
+    /// The file.
+    #[ts(type = "string")]
+    pub path: PathBuf,
+    /// Id of the connection.
+    pub connection: String,
+    /// The wished-for image.
+    pub details: ImageDetails,
+}
+
+impl From<UploadRequest> for lotse_app::UploadRequest {
+    fn from(request: UploadRequest) -> Self {
+        Self { path: request.path, connection: request.connection, details: request.details.into() }
+    }
+}
+
+/// What a connection is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum ConnectionKind {
+    /// The embedded cloud: nothing leaves this computer.
+    Practice,
+}
+
+/// A connection that images can be sent to.
+#[derive(Debug, Clone, Serialize, TS)]
+pub struct Connection {
+    /// Names it in calls.
+    pub id: String,
+    /// What it is.
+    pub kind: ConnectionKind,
+    /// Regions that take images, the preset first.
+    pub regions: Vec<String>,
+}
+
+impl From<lotse_app::Connection> for Connection {
+    fn from(connection: lotse_app::Connection) -> Self {
+        let kind = match connection.kind {
+            lotse_app::ConnectionKind::Practice => ConnectionKind::Practice,
+        };
+        Self { id: connection.id, kind, regions: connection.regions }
+    }
+}
+
+/// Where an upload stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum UploadState {
+    /// Written down; waits for its turn.
+    Queued,
+    /// Parts are being sent.
+    Uploading,
+    /// All parts have arrived; the object is put together and compared.
+    Verifying,
+    /// The service makes an image of it.
+    Importing,
+    /// The image is there.
+    Done,
+    /// Gave up; can be resumed or cancelled.
+    Failed,
+    /// Taken back.
+    Cancelled,
+    /// Not ended, but no living process works on it: can be resumed or cancelled.
+    Interrupted,
+}
+
+impl From<lotse_app::UploadState> for UploadState {
+    fn from(state: lotse_app::UploadState) -> Self {
+        match state {
+            lotse_app::UploadState::Interrupted => Self::Interrupted,
+            lotse_app::UploadState::Job(JobState::Queued) => Self::Queued,
+            lotse_app::UploadState::Job(JobState::Uploading) => Self::Uploading,
+            lotse_app::UploadState::Job(JobState::Verifying) => Self::Verifying,
+            lotse_app::UploadState::Job(JobState::Importing) => Self::Importing,
+            lotse_app::UploadState::Job(JobState::Done) => Self::Done,
+            lotse_app::UploadState::Job(JobState::Failed) => Self::Failed,
+            lotse_app::UploadState::Job(JobState::Cancelled) => Self::Cancelled,
+        }
+    }
+}
+
+/// An upload.
+#[derive(Debug, Clone, Serialize, TS)]
+pub struct Upload {
+    /// Names it for good (UUID).
+    pub id: String,
+    /// Id of its connection.
+    pub connection: String,
+    /// Name of the file without its folder.
+    pub source_name: String,
+    /// The wished-for image.
+    pub details: ImageDetails,
+    /// Where it stands.
+    pub state: UploadState,
+    /// Bytes acknowledged by the service.
+    #[ts(type = "number")]
+    pub acknowledged: u64,
+    /// Bytes in all.
+    #[ts(type = "number")]
+    pub total: u64,
+    /// Moving average; null until it can be told.
+    #[ts(type = "number | null")]
+    pub bytes_per_second: Option<u64>,
+    /// The image, once the service was asked to make it.
+    pub image_id: Option<String>,
+    /// Why it failed.
+    pub error: Option<ApiError>,
+    /// When it was asked for (RFC 3339).
+    pub created: String,
+}
+
+impl From<lotse_app::Upload> for Upload {
+    fn from(upload: lotse_app::Upload) -> Self {
+        Self {
+            id: upload.id.0.to_string(),
+            connection: upload.connection,
+            source_name: upload.source_name,
+            details: upload.details.into(),
+            state: upload.state.into(),
+            acknowledged: upload.acknowledged,
+            total: upload.total,
+            bytes_per_second: upload.bytes_per_second,
+            image_id: upload.image_id,
+            error: upload.failure.map(ApiError::from),
+            created: upload.created.to_string(),
+        }
+    }
+}
+
+/// An image in a region.
+#[derive(Debug, Clone, Serialize, TS)]
+pub struct Image {
+    /// The service's id.
+    pub id: String,
+    /// Region in which it is.
+    pub region: String,
+    /// Name.
+    pub name: String,
+    /// The service's word: `queued`, `importing`, `active`, ...
+    pub status: String,
+    /// Stored bytes, once known.
+    #[ts(type = "number | null")]
+    pub size: Option<u64>,
+    /// `raw`, `qcow2`, ...
+    pub disk_format: Option<String>,
+    /// Distribution, where one was given.
+    pub distribution: Option<Distribution>,
+    /// Tags.
+    pub tags: Vec<String>,
+    /// Notes.
+    pub notes: String,
+    /// When it was made, as the service tells it (ISO 8601).
+    pub created: Option<String>,
+}
+
+impl From<lotse_app::Image> for Image {
+    fn from(image: lotse_app::Image) -> Self {
+        Self {
+            id: image.id,
+            region: image.region,
+            name: image.name,
+            status: image.status,
+            size: image.size,
+            disk_format: image.disk_format,
+            distribution: image.distribution.map(Distribution::from),
+            tags: image.tags,
+            notes: image.notes,
+            created: image.created,
+        }
+    }
+}
+
+/// Images and the storage that they take together.
+#[derive(Debug, Clone, Serialize, TS)]
+pub struct ImageList {
+    /// Region by region.
+    pub images: Vec<Image>,
+    /// Sum of the sizes in bytes.
+    #[ts(type = "number")]
+    pub total_size: u64,
+}
+
+impl From<lotse_app::ImageList> for ImageList {
+    fn from(list: lotse_app::ImageList) -> Self {
+        Self { images: list.images.into_iter().map(Image::from).collect(), total_size: list.total_size }
+    }
+}

@@ -1,2 +1,60 @@
-//! (skeleton)
-fn main() {}
+//! `lotse`: checks disk images and brings them into a cloud, on the command line. Adapts `lotse-app`, nothing more.
+
+mod arguments;
+mod check;
+mod follow;
+mod help;
+mod images;
+mod report;
+mod text;
+mod uploads;
+
+use std::{process::ExitCode, sync::Arc};
+
+use arguments::{Arguments, Command};
+use lotse_app::{App, Error, SystemEnvironment};
+use text::Text;
+
+/// What the program was asked to do failed.
+const FAILED: u8 = 1;
+
+/// `EX_USAGE` of sysexits.h: the words of the call are off. Not clap's 2, which `check` uses for unreadable files.
+const USAGE: u8 = 64;
+
+fn main() -> ExitCode {
+    let text = Text::for_call(std::env::args_os());
+    tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "error".into()))
+        .with_writer(std::io::stderr)
+        .init();
+    match help::parse(&text) {
+        Ok(Arguments { command: Command::Check { json, file }, .. }) => check::run(&text, &file, json),
+        Ok(arguments) => run(&text, arguments.command),
+        Err(code) => code,
+    }
+}
+
+fn run(text: &Text, command: Command) -> ExitCode {
+    let outcome = tokio::runtime::Runtime::new()
+        .map_err(|cause| Error::new("no_runtime").with("cause", cause))
+        .and_then(|runtime| runtime.block_on(dispatch(text, command)));
+    match outcome {
+        Ok(code) => code,
+        Err(error) => {
+            text.print_error(&error);
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+async fn dispatch(text: &Text, command: Command) -> Result<ExitCode, Error> {
+    let app = App::open(&lotse_app::data_folder()?, Arc::new(SystemEnvironment))?;
+    match command {
+        Command::Check { json, file } => Ok(check::run(text, &file, json)),
+        Command::Upload(wish) => uploads::upload(text, &app, wish).await,
+        Command::Resume { id } => uploads::resume(text, &app, id.as_deref()).await,
+        Command::Uploads { json } => uploads::list(text, &app, json),
+        Command::Cancel { id, all } => uploads::cancel(text, &app, id.as_deref(), all).await,
+        Command::Images { connection, json } => images::list(text, &app, &connection, json).await,
+    }
+}

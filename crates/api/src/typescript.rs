@@ -1,0 +1,35 @@
+//! The TypeScript declarations of everything that crosses, as one file for `ui/src/lib/generated`.
+
+use lotse_requirements::{
+    AgentSummary, ContainerSummary, DatasourceSummary, DiskSummary, Finding, FindingKind, OsSummary, Remedy, Report,
+    RootSummary, SourceSummary, SshdSummary, Status, Verdict,
+};
+use ts_rs::{Config, TS};
+
+use crate::{
+    ApiError, CheckedFile, Connection, ConnectionKind, Distribution, DragOver, DroppedFiles, Image, ImageDetails,
+    ImageList, Suggested, Upload, UploadRequest, UploadState,
+};
+
+/// The content of `ui/src/lib/generated/bindings.ts`.
+pub fn bindings() -> String {
+    // `lotse_guest::Evidence` is written by hand: it knows nothing of the window, and has three fields.
+    let mut text = String::from(
+        "// Made by `cargo xtask types` from crates/api. Do not edit: a test compares.\n\n\
+         export type Evidence = { path: string | null, line: number | null, value: string | null, };\n",
+    );
+    macro_rules! declare {
+        ($($type:ty),* $(,)?) => {$(
+            text.push_str("\nexport ");
+            text.push_str(&<$type>::decl(&Config::default()));
+            text.push('\n');
+        )*};
+    }
+    declare!(
+        SourceSummary, Verdict, ContainerSummary, DiskSummary, RootSummary, OsSummary, AgentSummary, DatasourceSummary,
+        SshdSummary, FindingKind, Status, Remedy, Finding, Report, ApiError, Distribution, Suggested, CheckedFile,
+        ImageDetails, UploadRequest, ConnectionKind, Connection, UploadState, Upload, Image, ImageList, DroppedFiles,
+        DragOver,
+    );
+    text
+}

@@ -1,0 +1,68 @@
+//! Checks an image file: container, facts and rules in one go, offline.
+
+use std::{path::Path, sync::Arc};
+
+use lotse_disk::{Container, Disk, FileSource, Kind, Source as _};
+use lotse_requirements::{ContainerSummary, DiskProblem, DiskProblemKind, Report, SourceSummary, Subject, judge};
+use serde::Serialize;
+
+use crate::{Error, Suggestion};
+
+/// A checked file: the report and what the details form begins with.
+#[derive(Debug, Clone)]
+pub struct Checked {
+    /// What was found.
+    pub report: Report,
+    /// What the form begins with.
+    pub suggestion: Suggestion,
+}
+
+/// Checks the image at `path`. Blocks while it reads; only a few megabytes are read whatever the image's size.
+///
+/// # Errors
+/// When the file cannot be read as a disk image at all; everything else is in the report.
+pub fn check(path: &Path) -> Result<Checked, Error> {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let source = FileSource::open(path)?;
+    let size = source.len();
+    let container = lotse_disk::identify(&source)?;
+    let facts = match Disk::open(Arc::new(source)) {
+        Ok(disk) => Ok(lotse_guest::examine(&disk)),
+        Err(error) if error.kind() == Kind::Io => return Err(error.into()),
+        Err(error) => Err(problem(&error)),
+    };
+    let subject = Subject {
+        source: SourceSummary { name, size },
+        container: summary(&container),
+        compression: container.compression.and_then(name_of),
+        facts,
+    };
+    let report = judge(&subject);
+    let suggestion = Suggestion::from(&report);
+    Ok(Checked { report, suggestion })
+}
+
+/// The name under which `Format` and `Compression` are written in the report.
+pub(crate) fn name_of(value: impl Serialize) -> Option<String> {
+    serde_json::to_value(value).ok()?.as_str().map(str::to_owned)
+}
+
+fn summary(container: &Container) -> ContainerSummary {
+    ContainerSummary {
+        format: container.format.and_then(name_of),
+        variant: container.variant.clone(),
+        virtual_size: container.virtual_size,
+    }
+}
+
+fn problem(error: &lotse_disk::Error) -> DiskProblem {
+    let kind = match error.kind() {
+        Kind::Io => DiskProblemKind::Io,
+        Kind::Corrupt => DiskProblemKind::Corrupt,
+        Kind::Refused => DiskProblemKind::Refused,
+        // A kind that is new to this crate is one that Imagelotse cannot judge.
+        _ => DiskProblemKind::Incompatible,
+    };
+    let params = error.params().iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+    DiskProblem { kind, code: error.code().to_owned(), params }
+}

@@ -1,0 +1,77 @@
+//! One error for everything a person does: the code and parameters of whichever room it came from.
+
+use std::{collections::BTreeMap, fmt};
+
+/// An error with a stable code; its sentences are `error_<code>` and `error_<code>_next` in the message catalogue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Error {
+    /// Stable code (`snake_case`).
+    pub code: String,
+    /// Parameters of the sentences.
+    pub params: BTreeMap<String, String>,
+    /// Can the same thing be tried again with hope?
+    pub retryable: bool,
+}
+
+impl Error {
+    /// The codes that this crate adds to those of the rooms below it.
+    pub const CODES: &[&str] = &[
+        "cancel_incomplete",
+        "check_aborted",
+        "connection_unknown",
+        "details_name_character",
+        "details_name_empty",
+        "details_name_too_long",
+        "details_notes_too_long",
+        "details_tag_invalid",
+        "image_mismatch",
+        "no_home_folder",
+        "no_randomness",
+        "region_unknown",
+        "upload_busy_elsewhere",
+        "upload_details_unreadable",
+        "upload_final",
+        "upload_not_final",
+        "upload_unknown",
+    ];
+
+    /// An error that repeating does not help.
+    pub fn new(code: &str) -> Self {
+        Self { code: code.to_owned(), params: BTreeMap::new(), retryable: false }
+    }
+
+    /// Adds a named parameter.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl fmt::Display) -> Self {
+        self.params.insert(name.to_owned(), value.to_string());
+        self
+    }
+
+    /// Marks an error that may pass by itself.
+    #[must_use]
+    pub fn retryable(mut self) -> Self {
+        self.retryable = true;
+        self
+    }
+
+    fn from_parts<'a>(code: &str, params: impl IntoIterator<Item = (&'a str, &'a str)>, retryable: bool) -> Self {
+        let params = params.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        Self { code: code.to_owned(), params, retryable }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.code)?;
+        self.params.iter().try_for_each(|(name, value)| write!(f, " {name}={value}"))
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<lotse_disk::Error> for Error {
+    fn from(error: lotse_disk::Error) -> Self {
+        let params = error.params().iter().map(|(name, value)| (*name, value.as_str()));
+        Self::from_parts(error.code(), params, error.kind() == lotse_disk::Kind::Io)
+    }
+}

@@ -1,0 +1,96 @@
+//! The words of a call. Their help is not here but in the message catalogue (`cli_help_…`), see `help`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use lotse_app::Distribution;
+
+#[derive(Debug, Parser)]
+#[command(name = "lotse", version, disable_help_subcommand = true)]
+pub(crate) struct Arguments {
+    #[arg(long, global = true, value_name = "de|en")]
+    pub(crate) lang: Option<Language>,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// A language that the program speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Language {
+    De,
+    En,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Check {
+        #[arg(long)]
+        json: bool,
+        file: PathBuf,
+    },
+    Upload(Wish),
+    Resume {
+        id: Option<String>,
+    },
+    Uploads {
+        #[arg(long)]
+        json: bool,
+    },
+    Cancel {
+        #[arg(required_unless_present = "all")]
+        id: Option<String>,
+        #[arg(long, conflicts_with = "id")]
+        all: bool,
+    },
+    Images {
+        #[arg(long, default_value = lotse_app::PRACTICE)]
+        connection: String,
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// An image to send, and what is said about it.
+#[derive(Debug, Args)]
+pub(crate) struct Wish {
+    pub(crate) file: PathBuf,
+    #[arg(long, default_value = lotse_app::PRACTICE)]
+    pub(crate) connection: String,
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    #[arg(long)]
+    pub(crate) distribution: Option<DistributionArgument>,
+    #[arg(long)]
+    pub(crate) region: Option<String>,
+    #[arg(long = "tag")]
+    pub(crate) tags: Vec<String>,
+    #[arg(long, default_value = "")]
+    pub(crate) notes: String,
+    #[arg(long)]
+    pub(crate) anyway: bool,
+}
+
+/// [`Distribution`] as a word of a call.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct DistributionArgument(pub(crate) Distribution);
+
+impl ValueEnum for DistributionArgument {
+    fn value_variants<'a>() -> &'a [Self] {
+        const ALL: [DistributionArgument; 6] = {
+            let [arch, fedora, ubuntu, centos, debian, unknown] = Distribution::ALL;
+            [
+                DistributionArgument(arch),
+                DistributionArgument(fedora),
+                DistributionArgument(ubuntu),
+                DistributionArgument(centos),
+                DistributionArgument(debian),
+                DistributionArgument(unknown),
+            ]
+        };
+        &ALL
+    }
+
+    fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
+        Some(clap::builder::PossibleValue::new(self.0.name()))
+    }
+}

@@ -1,0 +1,109 @@
+//! Shows an upload's progress on standard error: a bar on a terminal, otherwise a line for each tenth of the way.
+
+use std::{io::IsTerminal as _, time::Duration};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use lotse_api::{Upload, UploadState};
+use lotse_app::{App, Error, upload_id};
+
+use crate::text::Text;
+
+/// How an upload ended for this process.
+pub(crate) enum End {
+    /// It came to its end, good or bad.
+    Ended(Upload),
+    /// The person pressed Ctrl+C; it can be resumed.
+    Interrupted,
+}
+
+/// Follows the upload until it ends or the person breaks off.
+pub(crate) async fn follow(text: &Text, app: &App, id: &str) -> Result<End, Error> {
+    let id = upload_id(id)?;
+    let mut view = View::new(text);
+    let mut changes = app.uploads().changes();
+    loop {
+        changes.mark_unchanged();
+        let upload = Upload::from(app.uploads().get(id)?);
+        view.show(&upload);
+        if matches!(upload.state, UploadState::Done | UploadState::Failed | UploadState::Cancelled) {
+            view.end();
+            return Ok(End::Ended(upload));
+        }
+        tokio::select! {
+            changed = changes.changed() => if changed.is_err() { return Ok(End::Interrupted) },
+            _ = tokio::signal::ctrl_c() => {
+                view.end();
+                return Ok(End::Interrupted);
+            }
+        }
+    }
+}
+
+enum View<'a> {
+    Bar { text: &'a Text, bar: ProgressBar },
+    Lines { text: &'a Text, shown: Option<(UploadState, u64)> },
+}
+
+impl<'a> View<'a> {
+    fn new(text: &'a Text) -> Self {
+        if !std::io::stderr().is_terminal() {
+            return Self::Lines { text, shown: None };
+        }
+        let bar = ProgressBar::new(0);
+        // The template is fixed; should it ever not hold, indicatif's own look serves.
+        if let Ok(style) = ProgressStyle::with_template("{prefix:16} [{bar:32}] {percent:>3} %  {msg}") {
+            bar.set_style(style.progress_chars("=> "));
+        }
+        bar.enable_steady_tick(Duration::from_millis(200));
+        Self::Bar { text, bar }
+    }
+
+    fn show(&mut self, upload: &Upload) {
+        match self {
+            Self::Bar { text, bar } => {
+                bar.set_length(upload.total);
+                bar.set_position(upload.acknowledged);
+                bar.set_prefix(phase(text, upload.state));
+                bar.set_message(amount(text, upload));
+            }
+            Self::Lines { text, shown } => {
+                let tenth = (upload.acknowledged.saturating_mul(10)).checked_div(upload.total).unwrap_or(10);
+                if *shown != Some((upload.state, tenth)) {
+                    *shown = Some((upload.state, tenth));
+                    let percent = upload.acknowledged.saturating_mul(100).checked_div(upload.total).unwrap_or(100);
+                    eprintln!("{}: {percent} % ({})", phase(text, upload.state), amount(text, upload));
+                }
+            }
+        }
+    }
+
+    fn end(&self) {
+        if let Self::Bar { bar, .. } = self {
+            bar.abandon();
+        }
+    }
+}
+
+fn amount(text: &Text, upload: &Upload) -> String {
+    let (sent, total) = (text.bytes(upload.acknowledged), text.bytes(upload.total));
+    match upload.bytes_per_second {
+        Some(rate) if upload.state == UploadState::Uploading => {
+            text.with("cli_amount_rate", [("sent", &sent as &dyn std::fmt::Display), ("total", &total), ("rate", &text.bytes(rate))])
+        }
+        _ => text.with("cli_amount", [("sent", &sent as &dyn std::fmt::Display), ("total", &total)]),
+    }
+}
+
+/// The word for where an upload stands.
+pub(crate) fn phase(text: &Text, state: UploadState) -> String {
+    text.get(match state {
+        UploadState::Queued => "cli_phase_queued",
+        UploadState::Uploading => "cli_phase_uploading",
+        UploadState::Verifying => "cli_phase_verifying",
+        UploadState::Importing => "cli_phase_importing",
+        UploadState::Done => "cli_phase_done",
+        UploadState::Failed => "cli_phase_failed",
+        UploadState::Cancelled => "cli_phase_cancelled",
+        UploadState::Interrupted => "cli_phase_interrupted",
+    })
+}

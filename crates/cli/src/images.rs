@@ -1,0 +1,24 @@
+//! `lotse images`: the images of a connection.
+
+use std::process::ExitCode;
+
+use lotse_api::ImageList;
+use lotse_app::{App, Error};
+
+use crate::{check::print_json, text::Text};
+
+pub(crate) async fn list(text: &Text, app: &App, connection: &str, json: bool) -> Result<ExitCode, Error> {
+    let list = ImageList::from(app.images(connection).await?);
+    if json {
+        print_json(&list);
+        return Ok(ExitCode::SUCCESS);
+    }
+    for image in &list.images {
+        let size = image.size.map(|size| text.bytes(size)).unwrap_or_default();
+        let tags = image.tags.join(" ");
+        println!("{}  {:14}  {:10}  {size:>8}  {}  {tags}", image.id, image.region, image.status, image.name);
+    }
+    let params: [(&str, &dyn std::fmt::Display); 2] = [("count", &list.images.len()), ("size", &text.bytes(list.total_size))];
+    anstream::eprintln!("{}", text.with("cli_images_total", params));
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,122 @@
+//! `lotse upload`, `resume`, `uploads`, `cancel`.
+
+use std::process::ExitCode;
+
+use lotse_api::{Upload, UploadState};
+use lotse_app::{App, Error, ImageDetails, UploadRequest, upload_id};
+use lotse_requirements::Verdict;
+
+use crate::{
+    FAILED,
+    arguments::Wish,
+    check::print_json,
+    follow::{End, follow, phase},
+    text::Text,
+};
+
+/// 128 + SIGINT, as shells report it.
+const INTERRUPTED: u8 = 130;
+
+/// Checks the file, sends it and prints the image's id on standard output.
+pub(crate) async fn upload(text: &Text, app: &App, wish: Wish) -> Result<ExitCode, Error> {
+    let checked = lotse_app::check(&wish.file)?;
+    let verdict = checked.report.verdict;
+    if verdict == Verdict::WillNotWork && !wish.anyway {
+        anstream::eprintln!("lotse: {}", text.get("verdict_will_not_work"));
+        let name = wish.file.display();
+        anstream::eprintln!("       {}", text.with("cli_upload_refused_next", [("file", &name as &dyn std::fmt::Display)]));
+        return Ok(ExitCode::from(FAILED));
+    }
+    let region = match wish.region {
+        Some(region) => region,
+        None => first_region(app, &wish.connection).await?,
+    };
+    let request = UploadRequest {
+        path: wish.file,
+        connection: wish.connection,
+        details: ImageDetails {
+            name: wish.name.unwrap_or(checked.suggestion.name),
+            distribution: wish.distribution.map_or(checked.suggestion.distribution, |argument| argument.0),
+            region,
+            tags: wish.tags,
+            notes: wish.notes,
+        },
+    };
+    let upload = Upload::from(app.uploads().start(&request).await?);
+    see_through(text, app, &upload.id).await
+}
+
+async fn first_region(app: &App, connection: &str) -> Result<String, Error> {
+    let unknown = || Error::new("connection_unknown").with("connection", connection);
+    let found = app.connections().await?.into_iter().find(|found| found.id == connection).ok_or_else(unknown)?;
+    found.regions.into_iter().next().ok_or_else(unknown)
+}
+
+/// Goes on with one upload, or with all that were interrupted.
+pub(crate) async fn resume(text: &Text, app: &App, id: Option<&str>) -> Result<ExitCode, Error> {
+    let resumed = match id {
+        Some(id) => vec![app.uploads().resume(upload_id(id)?).await?],
+        None => app.uploads().resume_interrupted().await?,
+    };
+    if resumed.is_empty() {
+        anstream::eprintln!("{}", text.get("cli_nothing_to_resume"));
+    }
+    for upload in resumed.into_iter().map(Upload::from) {
+        let (name, sent) = (&upload.details.name, text.bytes(upload.acknowledged));
+        let total = text.bytes(upload.total);
+        let params: [(&str, &dyn std::fmt::Display); 3] = [("name", name), ("sent", &sent), ("total", &total)];
+        anstream::eprintln!("{}", text.with("cli_resuming", params));
+        let code = see_through(text, app, &upload.id).await?;
+        if code != ExitCode::SUCCESS {
+            return Ok(code);
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn see_through(text: &Text, app: &App, id: &str) -> Result<ExitCode, Error> {
+    match follow(text, app, id).await? {
+        End::Interrupted => {
+            anstream::eprintln!("{}", text.with("cli_interrupted", [("id", &id as &dyn std::fmt::Display)]));
+            Ok(ExitCode::from(INTERRUPTED))
+        }
+        End::Ended(Upload { state: UploadState::Done, image_id: Some(image), .. }) => {
+            println!("{image}");
+            Ok(ExitCode::SUCCESS)
+        }
+        End::Ended(upload) => {
+            if let Some(error) = upload.error {
+                let error = Error { code: error.code, params: error.params, retryable: error.retryable };
+                text.print_error(&error);
+            }
+            Ok(ExitCode::from(FAILED))
+        }
+    }
+}
+
+/// Lists the uploads that the journal knows.
+pub(crate) fn list(text: &Text, app: &App, json: bool) -> Result<ExitCode, Error> {
+    let uploads: Vec<Upload> = app.uploads().list()?.into_iter().map(Upload::from).collect();
+    if json {
+        print_json(&uploads);
+    } else if uploads.is_empty() {
+        anstream::eprintln!("{}", text.get("cli_no_uploads"));
+    }
+    for upload in uploads.iter().filter(|_| !json) {
+        let sent = format!("{} / {}", text.bytes(upload.acknowledged), text.bytes(upload.total));
+        println!("{}  {:14}  {sent:20}  {}", upload.id, phase(text, upload.state), upload.details.name);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Takes one upload back, or all.
+pub(crate) async fn cancel(text: &Text, app: &App, id: Option<&str>, all: bool) -> Result<ExitCode, Error> {
+    match id {
+        Some(id) if !all => {
+            app.uploads().cancel(upload_id(id)?).await?;
+        }
+        _ => app.uploads().cancel_all().await?,
+    }
+    anstream::eprintln!("{}", text.get("cli_cancelled"));
+    Ok(ExitCode::SUCCESS)
+}

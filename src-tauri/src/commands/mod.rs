@@ -1,0 +1,5 @@
+//! What the window may ask for, by area. Each command only adapts one use case of `lotse-app`.
+
+pub(crate) mod check;
+pub(crate) mod images;
+pub(crate) mod uploads;

@@ -1,0 +1,32 @@
+//! Keeps the page up to date about the uploads, at most ten times a second.
+
+use std::time::Duration;
+
+use lotse_api::{UPLOADS, Upload};
+use lotse_app::App;
+use tauri::{AppHandle, Emitter as _};
+
+/// A person does not see more often; a page that redraws for every part would only make the computer warm.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Goes on with what was interrupted when the program last ended, and tells the page whenever an upload moves on.
+pub(crate) fn forward_uploads(handle: AppHandle, app: App) {
+    tauri::async_runtime::spawn(async move {
+        let mut changes = app.uploads().changes();
+        if let Err(error) = app.uploads().resume_interrupted().await {
+            tracing::warn!(%error, "interrupted uploads could not be resumed");
+        }
+        while changes.changed().await.is_ok() {
+            match app.uploads().list() {
+                Ok(uploads) => {
+                    let uploads: Vec<Upload> = uploads.into_iter().map(Upload::from).collect();
+                    if let Err(error) = handle.emit_to("main", UPLOADS, uploads) {
+                        tracing::warn!(%error, "the page could not be told of the uploads");
+                    }
+                }
+                Err(error) => tracing::warn!(%error, "the uploads could not be read"),
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    });
+}
