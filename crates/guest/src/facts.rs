@@ -1,6 +1,6 @@
 //! The facts about a disk, as the rules see them. What could not be read is [`Fact::Unknown`] and never guessed.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +22,74 @@ pub struct Unknown {
     /// Parameters for the sentence made from the code.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub params: BTreeMap<String, String>,
+}
+
+impl Unknown {
+    /// Every code that a fact may carry.
+    pub const CODES: &'static [&'static str] = &[
+        "agent_start_not_known",
+        "built_in_list_not_read",
+        "config_not_read",
+        "disk_not_read",
+        "ext_corrupt",
+        "ext_feature_not_read",
+        "file_encrypted",
+        "file_on_other_filesystem",
+        "file_too_large",
+        "filesystem_not_read",
+        "first_boot_presets",
+        "journal_dirty",
+        "no_system",
+        "package_database_not_read",
+        "partition_table_corrupt",
+        "service_start_not_known",
+        "several_systems",
+        "system_not_recognised",
+        "version_not_known",
+    ];
+
+    /// A reason without parameters.
+    pub fn new(code: &str) -> Self {
+        Self {
+            code: code.to_owned(),
+            params: BTreeMap::new(),
+        }
+    }
+
+    /// Adds a named parameter for the sentence made from the code.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl fmt::Display) -> Self {
+        self.params.insert(name.to_owned(), value.to_string());
+        self
+    }
+}
+
+impl Evidence {
+    /// Longest [`Evidence::value`], in characters.
+    pub const MAX_VALUE: usize = 200;
+
+    /// A file or link as evidence.
+    pub fn path(path: impl Into<String>) -> Self {
+        Self {
+            path: Some(path.into()),
+            ..Self::default()
+        }
+    }
+
+    /// Names the line, counted from 1.
+    #[must_use]
+    pub fn line(mut self, line: u32) -> Self {
+        self.line = Some(line);
+        self
+    }
+
+    /// Says what stood there, shortened to [`Evidence::MAX_VALUE`] characters and without control characters.
+    #[must_use]
+    pub fn value(mut self, value: &str) -> Self {
+        let plain = value.chars().map(|c| if c.is_control() { ' ' } else { c });
+        self.value = Some(plain.take(Self::MAX_VALUE).collect());
+        self
+    }
 }
 
 /// Where something was read.
@@ -114,6 +182,8 @@ pub struct System {
     pub family: String,
     /// os-release's `ID`.
     pub distribution: Option<String>,
+    /// os-release's `ID_LIKE`: distributions that this one is made from, the closest first.
+    pub like: Vec<String>,
     /// os-release's `VERSION_ID`.
     pub version: Option<String>,
     /// os-release's `PRETTY_NAME`.
@@ -135,6 +205,9 @@ pub struct Agent {
     pub recent_enough: Fact<bool>,
     /// Does it run at boot?
     pub enabled: Fact<bool>,
+    /// Why it does not run at boot, as a code: `disabled_file` (cloud-init.disabled), `masked`, `identify_policy`
+    /// (ds-identify.cfg), `no_start_link`; `None` when it does.
+    pub disabled_because: Option<String>,
     /// Where this was read, first what decides `enabled`.
     pub evidence: Vec<Evidence>,
 }

@@ -1,8 +1,14 @@
 //! What ccloud³ asks of an image, one module per rule, and the report that results. Knows no disk.
 
+mod finding;
+mod judge;
+mod remedies;
 mod report;
+mod rules;
 
-pub use report::{DiskProblem, DiskProblemKind,
-    AgentSummary, ContainerSummary, DatasourceSummary, DiskSummary, Finding, FindingKind, OsSummary, Remedy, Report,
-    RootSummary, SourceSummary, SshdSummary, Status, Subject, Verdict,
+pub use judge::judge;
+pub use report::{
+    AgentSummary, ContainerSummary, DatasourceSummary, DiskProblem, DiskProblemKind, DiskSummary, Finding, FindingKind,
+    OsSummary, Remedy, Report, RootSummary, SourceSummary, SshdSummary, Status, Subject, Verdict,
 };
+pub use rules::{RULES, Rule, SHARED_REASONS};

@@ -1,0 +1,61 @@
+//! Building a finding: status and reason first, then parameters, evidence and remedy.
+
+use std::{collections::BTreeMap, fmt};
+
+use lotse_guest::{Evidence, Unknown};
+
+use crate::{DiskProblem, Finding, FindingKind, Remedy, Status};
+
+impl Finding {
+    /// A requirement's finding without parameters, evidence and remedy.
+    pub(crate) fn requirement(code: &str, status: Status, reason: &str) -> Self {
+        Self {
+            code: code.to_owned(),
+            kind: FindingKind::Requirement,
+            status,
+            reason: reason.to_owned(),
+            evidence: Vec::new(),
+            params: BTreeMap::new(),
+            remedy: None,
+        }
+    }
+
+    /// Unknown, because the virtual disk could not be opened.
+    pub(crate) fn not_read(code: &str, problem: &DiskProblem) -> Self {
+        Self {
+            params: problem.params.clone(),
+            ..Self::requirement(code, Status::Unknown, "not_read")
+        }
+        .param("cause", &problem.code)
+    }
+
+    /// Unknown, because this fact could not be read off the disk.
+    pub(crate) fn fact_unknown(code: &str, unknown: &Unknown) -> Self {
+        Self {
+            params: unknown.params.clone(),
+            ..Self::requirement(code, Status::Unknown, "fact_unknown")
+        }
+        .param("cause", &unknown.code)
+    }
+
+    /// Adds a parameter for the sentences.
+    pub(crate) fn param(mut self, name: &str, value: impl fmt::Display) -> Self {
+        self.params.insert(name.to_owned(), value.to_string());
+        self
+    }
+
+    /// Says where it was read.
+    pub(crate) fn evidence(mut self, evidence: &[Evidence]) -> Self {
+        self.evidence.extend_from_slice(evidence);
+        self
+    }
+
+    /// Says how to mend it.
+    pub(crate) fn remedy(mut self, code: &str, commands: Vec<String>) -> Self {
+        self.remedy = Some(Remedy {
+            code: code.to_owned(),
+            commands,
+        });
+        self
+    }
+}

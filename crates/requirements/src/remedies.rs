@@ -1,0 +1,209 @@
+//! Exact commands for a remedy: packages and services by the image's distribution, and file names quoted for a shell.
+
+use lotse_guest::Fact;
+
+use crate::Subject;
+
+/// The tools that a distribution installs packages with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Packages {
+    Apt,
+    Dnf,
+    /// EL 6 and 7 have no dnf.
+    Yum,
+    Apk,
+    Pacman,
+    Zypper,
+}
+
+/// What starts services.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Init {
+    Systemd,
+    OpenRc,
+    /// Scripts of System V with `chkconfig` (EL 6).
+    Chkconfig,
+    /// Scripts of System V with `update-rc.d` (Devuan).
+    UpdateRc,
+}
+
+/// How a distribution is worked on.
+#[derive(Debug, Clone, Copy)]
+struct Distribution {
+    packages: Packages,
+    init: Init,
+}
+
+/// The distribution's tools by os-release's `ID`, else the first known of `ID_LIKE`; `None` where no command would be exact.
+fn distribution(subject: &Subject) -> Option<Distribution> {
+    let facts = subject.facts.as_ref().ok()?;
+    let Fact::Known(Some(system)) = &facts.system else {
+        return None;
+    };
+    let major = system.version.as_deref().and_then(|version| version.split('.').next());
+    system
+        .distribution
+        .iter()
+        .chain(&system.like)
+        .find_map(|id| by_id(id, major))
+}
+
+fn by_id(id: &str, major: Option<&str>) -> Option<Distribution> {
+    let systemd = |packages| {
+        Some(Distribution {
+            packages,
+            init: Init::Systemd,
+        })
+    };
+    match id {
+        "devuan" => Some(Distribution {
+            packages: Packages::Apt,
+            init: Init::UpdateRc,
+        }),
+        "debian" | "ubuntu" | "linuxmint" | "raspbian" | "kali" | "pop" => systemd(Packages::Apt),
+        "rhel" | "centos" | "scientific" | "ol" | "almalinux" | "rocky" => match major {
+            Some("6") => Some(Distribution {
+                packages: Packages::Yum,
+                init: Init::Chkconfig,
+            }),
+            Some("7") => systemd(Packages::Yum),
+            _ => systemd(Packages::Dnf),
+        },
+        "fedora" | "amzn" => systemd(Packages::Dnf),
+        "alpine" => Some(Distribution {
+            packages: Packages::Apk,
+            init: Init::OpenRc,
+        }),
+        "arch" | "manjaro" | "endeavouros" => systemd(Packages::Pacman),
+        "sles" | "sled" | "suse" | "opensuse" | "opensuse-leap" | "opensuse-tumbleweed" => systemd(Packages::Zypper),
+        _ => None,
+    }
+}
+
+/// Commands that bring a package, refreshing the lists first where the tool does not by itself.
+fn install(packages: Packages, name: &str) -> Vec<String> {
+    let command = match packages {
+        Packages::Apt => return vec!["apt-get update".to_owned(), format!("apt-get install --yes {name}")],
+        Packages::Dnf => "dnf install --assumeyes",
+        Packages::Yum => "yum install --assumeyes",
+        Packages::Apk => "apk add",
+        // A partial upgrade breaks Arch, so that an install is always a full upgrade.
+        Packages::Pacman => "pacman --sync --refresh --sysupgrade --noconfirm",
+        Packages::Zypper => "zypper --non-interactive install",
+    };
+    vec![format!("{command} {name}")]
+}
+
+/// Brings cloud-init and has it started at boot.
+pub(crate) fn install_cloud_init(subject: &Subject) -> Vec<String> {
+    let Some(distribution) = distribution(subject) else {
+        return Vec::new();
+    };
+    let mut commands = install(distribution.packages, "cloud-init");
+    match distribution.packages {
+        // Installing enables it: Debian's scripts, Red Hat's presets.
+        Packages::Apt | Packages::Dnf | Packages::Yum => {}
+        Packages::Apk => commands.push("setup-cloud-init".to_owned()),
+        // Arch ships cloud-init 24.3 or newer, which starts as one process with five units.
+        Packages::Pacman => commands.push(
+            "systemctl enable cloud-init-main.service cloud-init-local.service cloud-init-network.service \
+             cloud-config.service cloud-final.service"
+                .to_owned(),
+        ),
+        Packages::Zypper => commands.push(
+            "systemctl enable cloud-init-local.service cloud-init.service cloud-config.service cloud-final.service"
+                .to_owned(),
+        ),
+    }
+    commands
+}
+
+/// Brings the newest cloud-init of the distribution.
+pub(crate) fn update_cloud_init(subject: &Subject) -> Vec<String> {
+    distribution(subject)
+        .map(|distribution| install(distribution.packages, "cloud-init"))
+        .unwrap_or_default()
+}
+
+/// Brings the SSH server and has it started at boot.
+pub(crate) fn install_sshd(subject: &Subject) -> Vec<String> {
+    let Some(distribution) = distribution(subject) else {
+        return Vec::new();
+    };
+    let package = match distribution.packages {
+        Packages::Apt | Packages::Dnf | Packages::Yum => "openssh-server",
+        Packages::Apk | Packages::Pacman | Packages::Zypper => "openssh",
+    };
+    let mut commands = install(distribution.packages, package);
+    commands.extend(enable_sshd(subject));
+    commands
+}
+
+/// The service's name where the distribution is known.
+fn sshd_service(packages: Packages) -> &'static str {
+    if packages == Packages::Apt { "ssh" } else { "sshd" }
+}
+
+/// Has the SSH server started at boot.
+pub(crate) fn enable_sshd(subject: &Subject) -> Vec<String> {
+    let Some(Distribution { packages, init }) = distribution(subject) else {
+        return Vec::new();
+    };
+    let service = sshd_service(packages);
+    vec![match init {
+        Init::Systemd => format!("systemctl enable {service}.service"),
+        Init::OpenRc => format!("rc-update add {service} default"),
+        Init::Chkconfig => format!("chkconfig {service} on"),
+        Init::UpdateRc => format!("update-rc.d {service} defaults"),
+    }]
+}
+
+/// Takes the mask off the SSH server and has it started at boot.
+pub(crate) fn unmask_sshd(subject: &Subject) -> Vec<String> {
+    let Some(Distribution { packages, init }) = distribution(subject) else {
+        return Vec::new();
+    };
+    let mut commands = Vec::new();
+    if init == Init::Systemd {
+        commands.push(format!("systemctl unmask {}.service", sshd_service(packages)));
+    }
+    commands.extend(enable_sshd(subject));
+    commands
+}
+
+/// The file's name as one word of a shell, `./` before it so that neither an option nor one of QEMU's protocols is read
+/// out of it; `None` where a control character would make the command unreadable.
+pub(crate) fn file_word(name: &str) -> Option<String> {
+    if name.is_empty() || name.chars().any(char::is_control) {
+        return None;
+    }
+    let plain = name
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || b"._-+".contains(&byte));
+    Some(if plain {
+        format!("./{name}")
+    } else {
+        format!("'./{}'", name.replace('\'', r"'\''"))
+    })
+}
+
+/// The name without its last ending (`disk.vhd` -> `disk`); whole where there is none.
+pub(crate) fn stem(name: &str) -> &str {
+    match name.rsplit_once('.') {
+        Some((stem, _)) if !stem.is_empty() => stem,
+        _ => name,
+    }
+}
+
+/// Rewrites the image as one self-contained qcow2 file. `from` is QEMU's name of the format, never left to guessing.
+pub(crate) fn convert_to_qcow2(name: &str, from: &str) -> Vec<String> {
+    let target = if name.ends_with(".qcow2") {
+        format!("{}-ccloud.qcow2", stem(name))
+    } else {
+        format!("{}.qcow2", stem(name))
+    };
+    let (Some(source), Some(target)) = (file_word(name), file_word(&target)) else {
+        return Vec::new();
+    };
+    vec![format!("qemu-img convert -p -f {from} -O qcow2 {source} {target}")]
+}

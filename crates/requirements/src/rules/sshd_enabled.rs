@@ -1,0 +1,54 @@
+//! The SSH server must be started at boot, by a service or a socket.
+
+use lotse_guest::{Fact, facts::Sshd};
+
+use super::Rule;
+use crate::{Finding, FindingKind, Status, Subject, remedies};
+
+pub(super) const RULE: Rule = Rule {
+    code: "sshd_enabled",
+    kind: FindingKind::Requirement,
+    reasons: &[
+        "sshd_enabled_at_boot",
+        "sshd_enabled_not_installed",
+        "sshd_enabled_masked",
+        "sshd_enabled_not_to_be_run",
+        "sshd_enabled_no_start_link",
+    ],
+    remedies: &["install_sshd", "unmask_sshd", "allow_sshd", "enable_sshd"],
+    judge,
+};
+
+fn judge(subject: &Subject) -> Finding {
+    let sshd = match &subject.facts {
+        Err(problem) => return Finding::not_read(RULE.code, problem),
+        Ok(facts) => match &facts.sshd {
+            Fact::Unknown(unknown) => return Finding::fact_unknown(RULE.code, unknown),
+            Fact::Known(sshd) => sshd,
+        },
+    };
+    match (&sshd.installed, &sshd.enabled) {
+        // A start link alone starts nothing, and a removed package leaves it behind.
+        (Fact::Known(false), _) => Finding::requirement(RULE.code, Status::Fail, "sshd_enabled_not_installed")
+            .remedy("install_sshd", remedies::install_sshd(subject))
+            .evidence(&sshd.installed_evidence),
+        (_, Fact::Known(false)) => not_started(subject, sshd).evidence(&sshd.enabled_evidence),
+        (Fact::Unknown(unknown), _) | (_, Fact::Unknown(unknown)) => {
+            Finding::fact_unknown(RULE.code, unknown).evidence(&sshd.enabled_evidence)
+        }
+        (Fact::Known(true), Fact::Known(true)) => {
+            Finding::requirement(RULE.code, Status::Pass, "sshd_enabled_at_boot").evidence(&sshd.enabled_evidence)
+        }
+    }
+}
+
+fn not_started(subject: &Subject, sshd: &Sshd) -> Finding {
+    let failed = |reason| Finding::requirement(RULE.code, Status::Fail, reason);
+    match sshd.not_started_because.as_deref() {
+        Some("masked") => failed("sshd_enabled_masked").remedy("unmask_sshd", remedies::unmask_sshd(subject)),
+        Some("not_to_be_run") => {
+            failed("sshd_enabled_not_to_be_run").remedy("allow_sshd", vec!["rm /etc/ssh/sshd_not_to_be_run".to_owned()])
+        }
+        _ => failed("sshd_enabled_no_start_link").remedy("enable_sshd", remedies::enable_sshd(subject)),
+    }
+}

@@ -1,0 +1,31 @@
+//! An SSH server must be installed: without one only the recovery console reaches a VM.
+
+use lotse_guest::Fact;
+
+use super::Rule;
+use crate::{Finding, FindingKind, Status, Subject, remedies};
+
+pub(super) const RULE: Rule = Rule {
+    code: "sshd_installed",
+    kind: FindingKind::Requirement,
+    reasons: &["sshd_installed_found", "sshd_installed_missing"],
+    remedies: &["install_sshd"],
+    judge,
+};
+
+fn judge(subject: &Subject) -> Finding {
+    let sshd = match &subject.facts {
+        Err(problem) => return Finding::not_read(RULE.code, problem),
+        Ok(facts) => match &facts.sshd {
+            Fact::Unknown(unknown) => return Finding::fact_unknown(RULE.code, unknown),
+            Fact::Known(sshd) => sshd,
+        },
+    };
+    let finding = match &sshd.installed {
+        Fact::Unknown(unknown) => Finding::fact_unknown(RULE.code, unknown),
+        Fact::Known(true) => Finding::requirement(RULE.code, Status::Pass, "sshd_installed_found"),
+        Fact::Known(false) => Finding::requirement(RULE.code, Status::Fail, "sshd_installed_missing")
+            .remedy("install_sshd", remedies::install_sshd(subject)),
+    };
+    finding.evidence(&sshd.installed_evidence)
+}
