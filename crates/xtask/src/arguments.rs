@@ -1,0 +1,87 @@
+//! What is asked for on the command line.
+
+use crate::checks::Selection;
+use crate::programs::Profile;
+use crate::{Outcome, failure};
+
+/// The tasks and their options.
+pub(crate) const USAGE: &str = "\
+cargo xtask run [--release]        set up this machine, build Imagelotse and open its window
+                                   (without a display: the same journey with `lotse`, the command line program)
+cargo xtask test [options]         set up this machine and run every check
+    --list                         name the steps and stop
+    --only STEP                    only this step and what it needs; may be repeated
+    --skip STEP                    everything but this step; may be repeated
+    --keep-going                   go on after a step that failed
+cargo xtask fixtures [--again]     build the disk images that the tests read, into target/fixtures
+                                   (--again: also when they are up to date)";
+
+/// One call of `cargo xtask`.
+pub(crate) enum Task {
+    Help,
+    Run { profile: Profile },
+    Test(Selection),
+    Fixtures { again: bool },
+}
+
+/// Reads the arguments after `cargo xtask`.
+pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Outcome<Task> {
+    let mut arguments = arguments.into_iter();
+    let Some(name) = arguments.next() else {
+        return Ok(Task::Help);
+    };
+    let mut task = match name.as_str() {
+        "help" | "--help" | "-h" => return Ok(Task::Help),
+        "run" => Task::Run { profile: Profile::Dev },
+        "test" => Task::Test(Selection::default()),
+        "fixtures" => Task::Fixtures { again: false },
+        other => return failure(format!("There is no task `{other}`.")),
+    };
+    while let Some(option) = arguments.next() {
+        match (&mut task, option.as_str()) {
+            (_, "--help" | "-h") => return Ok(Task::Help),
+            (Task::Run { profile }, "--release") => *profile = Profile::Release,
+            (Task::Fixtures { again }, "--again") => *again = true,
+            (Task::Test(selection), "--list") => selection.list = true,
+            (Task::Test(selection), "--keep-going") => selection.keep_going = true,
+            (Task::Test(selection), "--only" | "--skip") => {
+                let Some(step) = arguments.next() else {
+                    return failure(format!("`{option}` wants the name of a step."));
+                };
+                if option == "--only" {
+                    selection.only.push(step)
+                } else {
+                    selection.skip.push(step)
+                }
+            }
+            _ => return failure(format!("`cargo xtask {name}` does not know `{option}`.")),
+        }
+    }
+    Ok(task)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn task(line: &str) -> Outcome<Task> {
+        parse(line.split_whitespace().map(str::to_owned))
+    }
+
+    #[test]
+    fn steps_can_be_chosen_and_left_out() {
+        let Ok(Task::Test(selection)) = task("test --only clippy --only fmt --skip deny --keep-going") else {
+            panic!("these are options of `test`")
+        };
+        assert_eq!(selection.only, ["clippy", "fmt"]);
+        assert_eq!(selection.skip, ["deny"]);
+        assert!(selection.keep_going && !selection.list);
+    }
+
+    #[test]
+    fn a_mistyped_option_is_named_rather_than_ignored() {
+        for line in ["tset", "run --debug", "test --only", "fixtures --list"] {
+            assert!(task(line).is_err(), "`{line}` must not start anything");
+        }
+    }
+}

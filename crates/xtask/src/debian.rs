@@ -1,0 +1,171 @@
+//! Debian's and Ubuntu's packages: finds out which are missing, says what for, and installs them in one go.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::IsTerminal;
+use std::process::{Command, Stdio};
+use std::time::{Duration, SystemTime};
+
+use crate::system::Need;
+use crate::workspace::Workspace;
+use crate::{Outcome, child, failure};
+
+/// Package, what it is needed for, why.
+const PACKAGES: &[(&str, Need, &str)] = &[
+    ("build-essential", Need::Compiler, "C compiler for SQLite"),
+    ("pkg-config", Need::Compiler, "finds the C libraries"),
+    ("libwebkit2gtk-4.1-dev", Need::Window, "shows the window's page"),
+    ("libgtk-3-dev", Need::Window, "window and file dialog"),
+    ("librsvg2-dev", Need::Window, "icons"),
+    ("mmdebstrap", Need::Images, "builds a Debian system"),
+    (
+        "debian-archive-keyring",
+        Need::Images,
+        "proves that its packages are Debian's",
+    ),
+    ("uidmap", Need::Images, "lets a normal user build it"),
+    ("fdisk", Need::Images, "sfdisk: partition tables"),
+    ("e2fsprogs", Need::Images, "mke2fs, debugfs: ext4"),
+    ("dosfstools", Need::Images, "mkfs.vfat: the EFI partition"),
+    ("qemu-utils", Need::Images, "qemu-img: qcow2 and the other containers"),
+    ("python3", Need::WindowTests, "offers the files that are dropped"),
+    ("python3-gi", Need::WindowTests, "the same"),
+    ("gir1.2-gtk-3.0", Need::WindowTests, "the same"),
+    ("xvfb", Need::WindowTests, "a display without a screen"),
+    ("xauth", Need::WindowTests, "access to it"),
+    ("x11-utils", Need::WindowTests, "xwininfo: where the window is"),
+    ("xdotool", Need::WindowTests, "mouse and keyboard"),
+    ("openbox", Need::WindowTests, "window manager, for dialogs"),
+    ("dbus", Need::WindowTests, "session bus"),
+    ("dbus-x11", Need::WindowTests, "session bus"),
+    ("at-spi2-core", Need::WindowTests, "accessibility bus that GTK asks for"),
+    ("webkit2gtk-driver", Need::WindowTests, "drives the page"),
+    ("fonts-dejavu-core", Need::WindowTests, "letters"),
+    ("adwaita-icon-theme", Need::WindowTests, "icons of the file dialog"),
+];
+
+/// Package lists older than this are fetched anew before something is installed.
+const LISTS_KEEP: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Installs what is missing for these needs.
+pub(crate) fn provide(workspace: &Workspace, needs: &[Need]) -> Outcome {
+    let wanted: Vec<_> = PACKAGES
+        .iter()
+        .filter(|(_, need, _)| needs.contains(need))
+        .map(|(name, _, why)| (*name, *why))
+        .collect();
+    install(workspace, &wanted)
+}
+
+/// Installs those of these packages (name, why) that are missing.
+pub(crate) fn install(workspace: &Workspace, wanted: &[(&str, &str)]) -> Outcome {
+    let missing = missing(workspace, wanted)?;
+    if missing.is_empty() {
+        return Ok(());
+    }
+    println!("Debian packages that are missing:");
+    for (name, why) in &missing {
+        println!("  {name:<24} {why}");
+    }
+    let names: Vec<_> = missing.iter().map(|(name, _)| *name).collect();
+    let Some(prefix) = administrator(workspace) else {
+        return failure(format!(
+            "this needs the rights of an administrator. Please install the packages, then call this again:\n  apt-get install {}",
+            names.join(" ")
+        ));
+    };
+    let apt_get = |arguments: &[&str]| {
+        let mut line = prefix.clone();
+        line.extend(
+            [
+                "env",
+                "DEBIAN_FRONTEND=noninteractive",
+                "apt-get",
+                "-o",
+                "DPkg::Lock::Timeout=600",
+            ]
+            .map(str::to_owned),
+        );
+        line.extend(arguments.iter().map(|argument| (*argument).to_owned()));
+        let (program, rest) = line
+            .split_first()
+            .map_or(("apt-get", &[][..]), |(program, rest)| (program.as_str(), rest));
+        let mut command = workspace.command(program);
+        command.args(rest).stdin(Stdio::inherit());
+        command
+    };
+    let mut install = vec![
+        "install",
+        "--yes",
+        "--no-install-recommends",
+        "-qq",
+        "-o",
+        "Dpkg::Use-Pty=0",
+    ];
+    install.extend(&names);
+    let update = || child::run(&mut apt_get(&["update", "-qq"]));
+    let fresh = lists_are_fresh();
+    if !fresh {
+        update()?;
+    }
+    match child::run(&mut apt_get(&install)) {
+        // A package may have been replaced in the archive since the lists were fetched.
+        Err(_) if fresh => {
+            update()?;
+            child::run(&mut apt_get(&install))
+        }
+        outcome => outcome,
+    }
+}
+
+fn missing<'a>(workspace: &Workspace, wanted: &[(&'a str, &'a str)]) -> Outcome<Vec<(&'a str, &'a str)>> {
+    let mut command = workspace.command("dpkg-query");
+    command
+        .args(["--show", "--showformat=${db:Status-Abbrev} ${Package}\n"])
+        .args(wanted.iter().map(|(name, _)| name));
+    // It fails as soon as one package is unknown, but names the others all the same.
+    let Ok(output) = command.stdin(Stdio::null()).output() else {
+        return failure("dpkg-query is missing, though this calls itself a Debian system");
+    };
+    let listed = String::from_utf8_lossy(&output.stdout).into_owned();
+    let installed: BTreeSet<_> = listed
+        .lines()
+        .filter(|line| line.starts_with("ii"))
+        .filter_map(|line| line.split_whitespace().last())
+        .collect();
+    Ok(wanted
+        .iter()
+        .copied()
+        .filter(|(name, _)| !installed.contains(name))
+        .collect())
+}
+
+/// What to put before a command so that it runs as root; `None` when that cannot be had.
+fn administrator(workspace: &Workspace) -> Option<Vec<String>> {
+    let id = child::output(Command::new("id").arg("-u")).unwrap_or_default();
+    if id.trim() == "0" {
+        return Some(Vec::new());
+    }
+    if !workspace.has("sudo") {
+        return None;
+    }
+    // Without a terminal nobody can type a password.
+    let ask = if std::io::stdin().is_terminal() {
+        vec!["sudo"]
+    } else {
+        vec!["sudo", "-n"]
+    };
+    Some(ask.into_iter().map(str::to_owned).collect())
+}
+
+fn lists_are_fresh() -> bool {
+    let folder = "/var/lib/apt/lists";
+    let any = fs::read_dir(folder).is_ok_and(|mut entries| {
+        entries.any(|entry| entry.is_ok_and(|entry| entry.file_name().to_string_lossy().contains("_Packages")))
+    });
+    let changed = [folder, "/var/lib/apt/lists/partial"]
+        .iter()
+        .filter_map(|path| fs::metadata(path).ok()?.modified().ok())
+        .max();
+    any && changed.is_some_and(|time| SystemTime::now().duration_since(time).is_ok_and(|age| age < LISTS_KEEP))
+}

@@ -1,0 +1,39 @@
+# Runs as mmdebstrap's customize hook with /bin/sh, "$1" being the new system's root: as root or, for a normal user, inside a user namespace
+# that looks like root. Everything it makes is put into "$1/tmp/fixture", from where mmdebstrap's own `download` hook fetches it.
+# From the outside: SOURCE_DATE_EPOCH, ROOT_MIB (size of the root filesystem), ROOT_UUID.
+set -eu
+root=$1
+work=$root/tmp/fixture
+stage=$work/stage
+mkdir -p "$stage"
+
+# What Debian's own tools and cloud-init's own code say about this system; the reader is held against it.
+chroot "$root" python3 -B - facts > "$work/expected.json" < "$root/tmp/inspect.py"
+# The same system with a drop-in that puts ConfigDrive first, to be added to a copy of the image later.
+cp "$root/tmp/99-ccloud.cfg" "$root/etc/cloud/cloud.cfg.d/99-ccloud.cfg"
+chroot "$root" python3 -B - facts > "$work/configdrive-first.json" < "$root/tmp/inspect.py"
+rm "$root/etc/cloud/cloud.cfg.d/99-ccloud.cfg"
+
+# A copy, because file systems are mounted into "$root" while hooks run.
+tar -C "$root" --one-file-system --numeric-owner --exclude='./dev/*' --exclude='./proc/*' --exclude='./sys/*' --exclude='./run/*' \
+    --exclude='./tmp/*' --exclude='./var/lib/apt/lists/*' --exclude='./var/cache/apt/*' --exclude='./var/cache/ldconfig/*' \
+    --exclude='./var/cache/debconf/*-old' --exclude='./var/lib/dpkg/*-old' --exclude='./var/log/*' \
+    --exclude='./etc/apt/sources.list' --exclude='./etc/apt/apt.conf.d/*mmdebstrap' --exclude='./etc/ssh/ssh_host_*' -cf - . \
+    | tar -C "$stage" --numeric-owner -xpf -
+
+# As a cloud image is handed out: no name, no identity, no keys, no trace of the machine that built it.
+: > "$stage/etc/machine-id"
+: > "$stage/etc/resolv.conf"
+echo localhost > "$stage/etc/hostname"
+printf 'LABEL=root / ext4 rw,discard,errors=remount-ro 0 1\n' > "$stage/etc/fstab"
+rm -f "$stage/var/lib/dbus/machine-id"
+
+# Younger than the epoch is only what this build wrote.
+find "$stage" -newermt "@$SOURCE_DATE_EPOCH" -exec touch -hcd "@$SOURCE_DATE_EPOCH" {} +
+
+# The truth for the reader of ext4: every name with its kind, owner, size and digest, as the kernel shows it.
+chroot "$root" python3 -B - files /tmp/fixture/stage > "$work/files.jsonl" < "$root/tmp/inspect.py"
+
+truncate -s "${ROOT_MIB}M" "$work/root.ext4"
+E2FSPROGS_FAKE_TIME=$SOURCE_DATE_EPOCH mke2fs -q -t ext4 -L root -U "$ROOT_UUID" -E "hash_seed=$ROOT_UUID" -d "$stage" "$work/root.ext4"
+rm -r "$stage"
