@@ -37,6 +37,7 @@ impl Unknown {
         "file_on_other_filesystem",
         "file_too_large",
         "filesystem_not_read",
+        "filesystem_not_recognised",
         "first_boot_presets",
         "journal_dirty",
         "no_system",
@@ -230,7 +231,8 @@ pub struct Sshd {
     pub installed: Fact<bool>,
     /// Started at boot, by a service or a socket.
     pub enabled: Fact<bool>,
-    /// Why it is not started, as a code: `masked`, `no_start_link`, `not_to_be_run`; `None` when it is.
+    /// Why it is not started, as a code: `not_installed`, `masked`, `no_start_link`, `not_to_be_run`; `None` when
+    /// it is.
     pub not_started_because: Option<String>,
     /// Where `installed` was read.
     pub installed_evidence: Vec<Evidence>,

@@ -4,6 +4,13 @@
 mod error;
 pub mod facts;
 pub mod tree;
+mod version;
+mod system;
+mod sshd;
+mod services;
+mod packages;
+mod files;
+mod cloud_init;
 
 pub use error::{Error, Kind, Result};
 pub use facts::{Evidence, Fact, Facts, Unknown};

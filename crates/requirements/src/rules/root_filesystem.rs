@@ -36,7 +36,7 @@ fn judge(subject: &Subject) -> Finding {
         "ext3" | "ext4" if root.read => found(Status::Pass, "root_filesystem_accepted"),
         "ext3" | "ext4" => found(Status::Unknown, "root_filesystem_only_candidate"),
         // What stands inside may well be ext4.
-        "lvm" | "luks" | "raid" => found(Status::Unknown, "root_filesystem_inside_layer"),
+        "lvm" | "luks" | "mdraid" => found(Status::Unknown, "root_filesystem_inside_layer"),
         "ext2" => found(Status::Fail, "root_filesystem_ext2").remedy(
             "add_journal",
             vec![

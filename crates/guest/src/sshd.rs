@@ -1,0 +1,152 @@
+//! The SSH server: is the program there, and is it started at boot?
+
+use crate::{
+    Evidence, Fact,
+    facts::Sshd,
+    files::{Files, Read},
+    packages,
+    services::{self, Start, UNIT_LIMIT},
+};
+
+/// Where the server stands, by how often it does.
+const PROGRAMS: &[&str] = &["/usr/sbin/sshd", "/usr/bin/sshd", "/usr/local/sbin/sshd"];
+
+/// Packages that bring it; Alpine and Arch put it in `openssh` or a part of it.
+const PACKAGES: &[&str] = &["openssh-server", "openssh"];
+
+/// Debian's name first; the other is everybody else's, and Debian's alias.
+const UNITS: &[&str] = &["ssh.service", "sshd.service", "ssh.socket", "sshd.socket"];
+
+/// Names of the start script.
+const SCRIPTS: &[&str] = &["ssh", "sshd"];
+
+/// Debian's switch: its units and its start script do nothing while this exists.
+const NOT_TO_BE_RUN: &str = "/etc/ssh/sshd_not_to_be_run";
+
+/// Reads everything about the SSH server.
+pub(crate) fn read(files: &Files<'_>) -> Sshd {
+    let (installed, installed_evidence) = match installed(files) {
+        Ok((installed, evidence)) => (Fact::Known(installed), evidence),
+        Err(unknown) => (Fact::Unknown(unknown), Vec::new()),
+    };
+    let started = match &installed {
+        // Removing the package leaves start links and scripts behind; they start nothing.
+        Fact::Known(false) => Ok((Some("not_installed"), Vec::new())),
+        _ => started(files),
+    };
+    match started {
+        Ok((because, evidence)) => Sshd {
+            installed,
+            enabled: Fact::Known(because.is_none()),
+            not_started_because: because.map(str::to_owned),
+            installed_evidence,
+            enabled_evidence: evidence,
+        },
+        Err(unknown) => Sshd {
+            installed,
+            enabled: Fact::Unknown(unknown),
+            not_started_because: None,
+            installed_evidence,
+            enabled_evidence: Vec::new(),
+        },
+    }
+}
+
+/// The program decides: a removed package takes it along, and one that was built from source has no package.
+fn installed(files: &Files<'_>) -> Read<(bool, Vec<Evidence>)> {
+    let Some(program) = files.first_file(PROGRAMS)? else { return Ok((false, Vec::new())) };
+    let mut evidence = vec![Evidence::path(program)];
+    // Only more evidence; whether the database can be read changes nothing.
+    if let Ok(Some(package)) = packages::find(files, PACKAGES) {
+        evidence.push(package.evidence);
+    }
+    Ok((true, evidence))
+}
+
+/// `None` when it is started, else why it is not.
+fn started(files: &Files<'_>) -> Read<(Option<&'static str>, Vec<Evidence>)> {
+    let init = services::init(files)?;
+    Ok(match services::start(files, init, UNITS, SCRIPTS)? {
+        Start::Yes(name, link) => {
+            if files.exists(NOT_TO_BE_RUN)? && heeds_switch(files, &name)? {
+                (Some("not_to_be_run"), vec![Evidence::path(NOT_TO_BE_RUN), link])
+            } else {
+                (None, vec![link])
+            }
+        }
+        Start::Masked(link) => (Some("masked"), vec![link]),
+        Start::No => (Some("no_start_link"), Vec::new()),
+    })
+}
+
+/// Does the unit or start script ask for the switch? Only Debian's do.
+fn heeds_switch(files: &Files<'_>, name: &str) -> Read<bool> {
+    let path = services::unit_file(files, name)?.unwrap_or_else(|| format!("/etc/init.d/{name}"));
+    Ok(files.read_text(&path, UNIT_LIMIT)?.is_some_and(|text| text.contains("sshd_not_to_be_run")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::MemoryTree;
+
+    /// As Debian 12's openssh-server 1:9.2p1-2+deb12u10 leaves it.
+    fn debian() -> MemoryTree {
+        MemoryTree::new()
+            .symlink("/lib", "usr/lib")
+            .symlink("/sbin", "usr/sbin")
+            .symlink("/usr/sbin/init", "/lib/systemd/systemd")
+            .file("/etc/machine-id", "")
+            .program("/usr/sbin/sshd", "\x7fELF")
+            .program("/etc/init.d/ssh", "if test -e /etc/ssh/sshd_not_to_be_run; then exit 0; fi\n")
+            .file("/usr/lib/systemd/system/ssh.service", "[Unit]\nConditionPathExists=!/etc/ssh/sshd_not_to_be_run\n[Install]\nAlias=sshd.service\n")
+            .file("/var/lib/dpkg/status", "Package: openssh-server\nStatus: install ok installed\nVersion: 1:9.2p1-2+deb12u10\n")
+            .symlink("/etc/systemd/system/multi-user.target.wants/ssh.service", "/lib/systemd/system/ssh.service")
+            .symlink("/etc/systemd/system/sshd.service", "/lib/systemd/system/ssh.service")
+    }
+
+    fn read_sshd(tree: &MemoryTree) -> Sshd {
+        read(&Files::new(tree).unwrap())
+    }
+
+    #[test]
+    fn a_stock_debian_starts_its_server() {
+        let sshd = read_sshd(&debian());
+        assert_eq!((&sshd.installed, &sshd.enabled), (&Fact::Known(true), &Fact::Known(true)));
+        assert_eq!(sshd.installed_evidence[1].value.as_deref(), Some("openssh-server 1:9.2p1-2+deb12u10"));
+    }
+
+    #[test]
+    fn a_removed_server_is_not_installed_though_its_links_stay() {
+        let tree = debian()
+            .without("/usr/sbin/sshd")
+            .without("/usr/lib/systemd/system/ssh.service")
+            .symlink("/etc/rc3.d/S01ssh", "../init.d/ssh")
+            .file("/var/lib/dpkg/status", "Package: openssh-server\nStatus: deinstall ok config-files\nVersion: 1:9.2p1-2\n");
+        let sshd = read_sshd(&tree);
+        assert_eq!((sshd.installed, sshd.enabled), (Fact::Known(false), Fact::Known(false)));
+    }
+
+    #[test]
+    fn debians_switch_keeps_it_from_running_where_the_unit_asks() {
+        let tree = debian().file("/etc/ssh/sshd_not_to_be_run", "");
+        let sshd = read_sshd(&tree);
+        assert_eq!(sshd.not_started_because.as_deref(), Some("not_to_be_run"));
+        let deaf = tree.file("/usr/lib/systemd/system/ssh.service", "[Unit]\n");
+        assert_eq!(read_sshd(&deaf).enabled, Fact::Known(true), "another distribution's unit does not ask");
+    }
+
+    #[test]
+    fn a_masked_server_says_so() {
+        let sshd = read_sshd(&debian().symlink("/etc/systemd/system/ssh.service", "/dev/null"));
+        assert_eq!(sshd.not_started_because.as_deref(), Some("masked"));
+        assert_eq!(sshd.enabled_evidence[0].path.as_deref(), Some("/etc/systemd/system/ssh.service"));
+    }
+
+    #[test]
+    fn rpm_is_not_needed_to_see_the_program() {
+        let tree = debian().without("/var/lib/dpkg").file("/var/lib/rpm/rpmdb.sqlite", "SQLite format 3\0");
+        assert_eq!(read_sshd(&tree).installed, Fact::Known(true));
+        assert_eq!(read_sshd(&tree.without("/usr/sbin/sshd")).installed, Fact::Known(false));
+    }
+}
