@@ -13,3 +13,6 @@ export type UploadState = "queued" | "uploading" | "verifying" | "importing" | "
 export type Upload = { id: string, connection: string, source_name: string, details: ImageDetails, state: UploadState, acknowledged: number, total: number, bytes_per_second: number | null, image_id: string | null, error: ApiError | null, created: string };
 export type Image = { id: string, region: string, name: string, status: string, size: number | null, disk_format: string | null, distribution: Distribution | null, tags: Array<string>, notes: string, created: string | null };
 export type ImageList = { images: Array<Image>, total_size: number };
+export type UploadRequest = { path: string, connection: string, details: ImageDetails };
+export type DroppedFiles = { paths: Array<string> };
+export type DragOver = { over: boolean };

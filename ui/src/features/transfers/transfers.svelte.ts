@@ -1,0 +1,122 @@
+// All uploads, as the program last reported them, and what can be done with them.
+
+import { announcer } from "../../lib/announcer.svelte";
+import { asApiError, type Backend, type Unsubscribe } from "../../lib/backend/backend";
+import type { ApiError, Upload, UploadRequest, UploadState } from "../../lib/generated/bindings";
+import { m } from "../../lib/paraglide/messages.js";
+import { questions } from "../../lib/questions.svelte";
+import { errorText } from "../../lib/text";
+import { isRunning, overall, stateWord } from "./phases";
+
+export class Transfers {
+  #backend: Backend;
+  #onDone: () => void;
+  #uploads = $state.raw<Upload[]>([]);
+  #error = $state.raw<ApiError | null>(null);
+  #reported = false;
+  panelOpen = $state(false);
+
+  constructor(backend: Backend, onDone: () => void) {
+    this.#backend = backend;
+    this.#onDone = onDone;
+  }
+
+  /** The latest first. */
+  get all(): Upload[] {
+    return this.#uploads.toReversed();
+  }
+
+  get running(): Upload[] {
+    return this.#uploads.filter((upload) => isRunning(upload.state));
+  }
+
+  /** How far the running uploads are together, 0 to 1; null when none runs. */
+  get progress(): number | null {
+    const running = this.running;
+    const total = running.reduce((sum, upload) => sum + Math.max(upload.total, 1), 0);
+    if (running.length === 0) return null;
+    return running.reduce((sum, upload) => sum + overall(upload) * Math.max(upload.total, 1), 0) / total;
+  }
+
+  /** Why the last thing asked for here did not happen. */
+  get error(): ApiError | null {
+    return this.#error;
+  }
+
+  find(id: string | null): Upload | null {
+    return this.#uploads.find((upload) => upload.id === id) ?? null;
+  }
+
+  start(): Unsubscribe {
+    const end = this.#backend.onUploads((uploads) => {
+      this.#reported = true;
+      this.#take(uploads);
+    });
+    void this.#attempt(async () => {
+      const uploads = await this.#backend.uploads();
+      if (!this.#reported) this.#uploads = uploads;
+    });
+    return end;
+  }
+
+  /** Rejects with an `ApiError`. */
+  async send(request: UploadRequest): Promise<Upload> {
+    const upload = await this.#backend.startUpload(request);
+    if (!this.find(upload.id)) this.#uploads = [...this.#uploads, upload];
+    return upload;
+  }
+
+  async cancel(upload: Upload): Promise<void> {
+    const yes = await questions.ask({
+      title: m.ui_cancel_title(),
+      text: m.ui_cancel_text({ name: upload.details.name }),
+      yes: m.ui_cancel_yes(),
+      no: m.ui_cancel_no(),
+      grave: true,
+    });
+    if (yes) await this.#attempt(() => this.#backend.cancelUpload(upload.id));
+  }
+
+  async cancelAll(): Promise<void> {
+    const yes = await questions.ask({
+      title: m.ui_cancel_all_title(),
+      text: m.ui_cancel_all_text(),
+      yes: m.ui_cancel_all_yes(),
+      no: m.ui_cancel_no(),
+      grave: true,
+    });
+    if (yes) await this.#attempt(() => this.#backend.cancelAllUploads());
+  }
+
+  resume(upload: Upload): Promise<void> {
+    return this.#attempt(() => this.#backend.resumeUpload(upload.id));
+  }
+
+  forget(upload: Upload): Promise<void> {
+    return this.#attempt(() => this.#backend.forgetUpload(upload.id));
+  }
+
+  async #attempt(action: () => Promise<void>): Promise<void> {
+    this.#error = null;
+    try {
+      await action();
+    } catch (reason) {
+      this.#error = asApiError(reason);
+    }
+  }
+
+  #take(uploads: Upload[]): void {
+    const before = new Map<string, UploadState>(this.#uploads.map((upload) => [upload.id, upload.state]));
+    this.#uploads = uploads;
+    let finished = false;
+    for (const upload of uploads) {
+      const previous = before.get(upload.id);
+      if (previous === undefined || previous === upload.state) continue;
+      finished ||= upload.state === "done";
+      const state =
+        upload.state === "failed" && upload.error ? errorText(upload.error).what : stateWord(upload.state);
+      announcer.say(m.ui_announce_upload({ name: upload.details.name, state }));
+    }
+    if (finished) this.#onDone();
+  }
+}

@@ -1,0 +1,53 @@
+// What the window can ask of the program. `tauri.ts` asks the real one, `fake.ts` plays it in a browser and in tests.
+// Every promise is rejected with an `ApiError`.
+
+import type {
+  ApiError,
+  CheckedFile,
+  Connection,
+  ImageList,
+  Upload,
+  UploadRequest,
+} from "../generated/bindings";
+
+/** Ends a subscription. */
+export type Unsubscribe = () => void;
+
+export interface Backend {
+  /** Reads the file and judges it; sends nothing. */
+  check(path: string): Promise<CheckedFile>;
+  /** Opens the system's file dialog; an empty list when it was closed without a choice. */
+  chooseFiles(): Promise<string[]>;
+  /** Files were dropped anywhere on the window. */
+  onFilesDropped(callback: (paths: string[]) => void): Unsubscribe;
+  /** Files are being dragged over the window (`true`), or no longer (`false`). */
+  onDragging(callback: (over: boolean) => void): Unsubscribe;
+  connections(): Promise<Connection[]>;
+  startUpload(request: UploadRequest): Promise<Upload>;
+  uploads(): Promise<Upload[]>;
+  /** The whole current list, at most ten times a second. */
+  onUploads(callback: (uploads: Upload[]) => void): Unsubscribe;
+  cancelUpload(id: string): Promise<void>;
+  cancelAllUploads(): Promise<void>;
+  resumeUpload(id: string): Promise<void>;
+  /** Takes an upload that has come to its end off the list. */
+  forgetUpload(id: string): Promise<void>;
+  images(connection: string): Promise<ImageList>;
+  copyText(text: string): Promise<void>;
+  /** The languages the system prefers, best first, as BCP 47 tags. */
+  languages(): readonly string[];
+}
+
+/** Makes an `ApiError` of whatever a promise was rejected with. */
+export function asApiError(reason: unknown): ApiError {
+  if (typeof reason === "object" && reason !== null && "code" in reason && typeof reason.code === "string") {
+    const { code } = reason;
+    const params = "params" in reason && typeof reason.params === "object" ? reason.params : null;
+    return {
+      code,
+      params: (params ?? {}) as Record<string, string>,
+      retryable: "retryable" in reason && reason.retryable === true,
+    };
+  }
+  return { code: "internal", params: { detail: String(reason) }, retryable: false };
+}

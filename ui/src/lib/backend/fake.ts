@@ -1,0 +1,235 @@
+// A program played in the browser: the same answers in the same order as the real one, without a disk or a cloud.
+// For `npm run dev` outside of Tauri and for the component tests.
+
+import type {
+  ApiError,
+  CheckedFile,
+  Connection,
+  Image,
+  ImageList,
+  Upload,
+  UploadRequest,
+  UploadState,
+} from "../generated/bindings";
+import type { Backend, Unsubscribe } from "./backend";
+import { checkByName, image, upload } from "./fake-data";
+
+export type FakeOptions = {
+  /** What the file dialog answers. */
+  choice?: string[];
+  check?: (path: string) => CheckedFile | Promise<CheckedFile>;
+  connections?: Connection[];
+  images?: Image[];
+  uploads?: Upload[];
+  languages?: string[];
+  /** Milliseconds that a check takes. */
+  checkDelay?: number;
+  /** Milliseconds between two steps of an upload; without it an upload only moves by `advance`. */
+  uploadStep?: number;
+};
+
+const STEPS = 40;
+const AFTER_SENDING: Partial<Record<UploadState, UploadState>> = {
+  queued: "uploading",
+  uploading: "verifying",
+  verifying: "importing",
+  importing: "done",
+};
+
+function rejection(code: string): ApiError {
+  return { code, params: {}, retryable: false };
+}
+
+export class FakeBackend implements Backend {
+  readonly copied: string[] = [];
+  readonly requests: UploadRequest[] = [];
+  #options: FakeOptions;
+  #images: Image[];
+  #uploads: Upload[];
+  #dropped = new Set<(paths: string[]) => void>();
+  #dragging = new Set<(over: boolean) => void>();
+  #listeners = new Set<(uploads: Upload[]) => void>();
+
+  constructor(options: FakeOptions = {}) {
+    this.#options = options;
+    this.#images = [...(options.images ?? [])];
+    this.#uploads = [...(options.uploads ?? [])];
+  }
+
+  /** With the browser's own drag and drop, and everything at a pace that can be watched. */
+  static inBrowser(): FakeBackend {
+    const backend = new FakeBackend({
+      checkDelay: 700,
+      uploadStep: 150,
+      choice: ["/home/me/debian-12.qcow2"],
+    });
+    let depth = 0;
+    const over = (change: number): void => {
+      depth = Math.max(0, depth + change);
+      backend.drag(depth > 0);
+    };
+    window.addEventListener("dragenter", () => over(1));
+    window.addEventListener("dragleave", () => over(-1));
+    window.addEventListener("dragover", (event) => event.preventDefault());
+    window.addEventListener("drop", (event) => {
+      event.preventDefault();
+      depth = 0;
+      backend.drop([...(event.dataTransfer?.files ?? [])].map((file) => `/home/me/${file.name}`));
+    });
+    (window as { fake?: FakeBackend }).fake = backend;
+    return backend;
+  }
+
+  drop(paths: string[]): void {
+    this.#dropped.forEach((callback) => callback(paths));
+  }
+
+  drag(over: boolean): void {
+    this.#dragging.forEach((callback) => callback(over));
+  }
+
+  /** Sets the whole list of uploads and tells it. */
+  setUploads(uploads: Upload[]): void {
+    this.#uploads = uploads;
+    this.#tell();
+  }
+
+  setImages(images: Image[]): void {
+    this.#images = images;
+  }
+
+  /** Moves an upload one step: a part of the bytes, or to the next phase. False when it can go no further. */
+  advance(id: string): boolean {
+    const old = this.#uploads.find((one) => one.id === id);
+    const next = old && AFTER_SENDING[old.state];
+    if (!old || !next) return false;
+    const sending = old.state === "uploading" && old.acknowledged < old.total;
+    const step = Math.ceil(old.total / STEPS);
+    const acknowledged = sending ? Math.min(old.total, old.acknowledged + step) : old.acknowledged;
+    const done = next === "done" && !sending;
+    const made = done ? image({ id: `image-of-${id}`, ...old.details, size: old.total }) : null;
+    if (made) this.#images = [...this.#images, made];
+    this.#change(id, {
+      acknowledged,
+      state: sending ? "uploading" : next,
+      bytes_per_second: sending ? step * 6 : null,
+      image_id: made?.id ?? null,
+    });
+    return true;
+  }
+
+  async check(path: string): Promise<CheckedFile> {
+    await this.#wait(this.#options.checkDelay);
+    return (this.#options.check ?? checkByName)(path);
+  }
+
+  chooseFiles(): Promise<string[]> {
+    return Promise.resolve(this.#options.choice ?? []);
+  }
+
+  onFilesDropped(callback: (paths: string[]) => void): Unsubscribe {
+    this.#dropped.add(callback);
+    return () => this.#dropped.delete(callback);
+  }
+
+  onDragging(callback: (over: boolean) => void): Unsubscribe {
+    this.#dragging.add(callback);
+    return () => this.#dragging.delete(callback);
+  }
+
+  connections(): Promise<Connection[]> {
+    const practice: Connection = {
+      id: "practice",
+      kind: "practice",
+      regions: ["practice-north", "practice-south"],
+    };
+    return Promise.resolve(this.#options.connections ?? [practice]);
+  }
+
+  startUpload(request: UploadRequest): Promise<Upload> {
+    this.requests.push(request);
+    const started = upload({
+      id: `upload-${this.requests.length}`,
+      connection: request.connection,
+      source_name: request.path.split("/").at(-1) ?? request.path,
+      details: request.details,
+      state: "queued",
+    });
+    this.setUploads([...this.#uploads, started]);
+    if (this.#options.uploadStep !== undefined) void this.#run(started.id);
+    return Promise.resolve(started);
+  }
+
+  uploads(): Promise<Upload[]> {
+    return Promise.resolve(this.#uploads);
+  }
+
+  onUploads(callback: (uploads: Upload[]) => void): Unsubscribe {
+    this.#listeners.add(callback);
+    return () => this.#listeners.delete(callback);
+  }
+
+  cancelUpload(id: string): Promise<void> {
+    return this.#move(
+      id,
+      ["queued", "uploading", "verifying", "importing", "failed", "interrupted"],
+      "cancelled",
+    );
+  }
+
+  cancelAllUploads(): Promise<void> {
+    this.setUploads(
+      this.#uploads.map((one) => (AFTER_SENDING[one.state] ? { ...one, state: "cancelled" } : one)),
+    );
+    return Promise.resolve();
+  }
+
+  async resumeUpload(id: string): Promise<void> {
+    await this.#move(id, ["failed", "interrupted"], "uploading");
+    if (this.#options.uploadStep !== undefined) void this.#run(id);
+  }
+
+  forgetUpload(id: string): Promise<void> {
+    this.setUploads(this.#uploads.filter((one) => one.id !== id));
+    return Promise.resolve();
+  }
+
+  images(_connection: string): Promise<ImageList> {
+    const total_size = this.#images.reduce((sum, one) => sum + (one.size ?? 0), 0);
+    return Promise.resolve({ images: this.#images, total_size });
+  }
+
+  copyText(text: string): Promise<void> {
+    this.copied.push(text);
+    return Promise.resolve();
+  }
+
+  languages(): readonly string[] {
+    return this.#options.languages ?? navigator.languages;
+  }
+
+  async #run(id: string): Promise<void> {
+    do {
+      await this.#wait(this.#options.uploadStep);
+    } while (this.advance(id));
+  }
+
+  #move(id: string, from: UploadState[], to: UploadState): Promise<void> {
+    const old = this.#uploads.find((one) => one.id === id);
+    if (!old || !from.includes(old.state)) return Promise.reject(rejection("upload_final"));
+    this.#change(id, { state: to, error: null, bytes_per_second: null });
+    return Promise.resolve();
+  }
+
+  #change(id: string, more: Partial<Upload>): void {
+    this.setUploads(this.#uploads.map((one) => (one.id === id ? { ...one, ...more } : one)));
+  }
+
+  #tell(): void {
+    this.#listeners.forEach((callback) => callback(this.#uploads));
+  }
+
+  #wait(milliseconds = 0): Promise<void> {
+    return new Promise((resolve) => setTimeout(resolve, milliseconds));
+  }
+}

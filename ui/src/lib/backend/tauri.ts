@@ -1,0 +1,43 @@
+// The real program behind the window. The only file that knows of Tauri.
+
+import { invoke } from "@tauri-apps/api/core";
+import { listen } from "@tauri-apps/api/event";
+
+import type {
+  CheckedFile,
+  Connection,
+  DragOver,
+  DroppedFiles,
+  ImageList,
+  Upload,
+} from "../generated/bindings";
+import type { Backend, Unsubscribe } from "./backend";
+
+function subscribe<Payload>(event: string, callback: (payload: Payload) => void): Unsubscribe {
+  let ended = false;
+  const listening = listen<Payload>(event, ({ payload }) => {
+    if (!ended) callback(payload);
+  });
+  return () => {
+    ended = true;
+    void listening.then((unlisten) => unlisten());
+  };
+}
+
+export const tauriBackend: Backend = {
+  check: (path) => invoke<CheckedFile>("check_file", { path }),
+  chooseFiles: () => invoke<string[]>("choose_files"),
+  onFilesDropped: (callback) => subscribe<DroppedFiles>("files-dropped", ({ paths }) => callback(paths)),
+  onDragging: (callback) => subscribe<DragOver>("drag-over", ({ over }) => callback(over)),
+  connections: () => invoke<Connection[]>("connections"),
+  startUpload: (request) => invoke<Upload>("start_upload", { request }),
+  uploads: () => invoke<Upload[]>("uploads"),
+  onUploads: (callback) => subscribe<Upload[]>("uploads", callback),
+  cancelUpload: (id) => invoke<void>("cancel_upload", { id }),
+  cancelAllUploads: () => invoke<void>("cancel_all_uploads"),
+  resumeUpload: (id) => invoke<void>("resume_upload", { id }),
+  forgetUpload: (id) => invoke<void>("forget_upload", { id }),
+  images: (connection) => invoke<ImageList>("images", { connection }),
+  copyText: (text) => navigator.clipboard.writeText(text),
+  languages: () => navigator.languages,
+};

@@ -1,0 +1,98 @@
+// Codes into sentences. The only place that looks messages up by a name made at run time; a code without a sentence
+// gets a general one that names the code, so that nobody is ever left with an empty line.
+
+import { formatNumber } from "./format";
+import type { ApiError, Distribution, Finding, Verdict } from "./generated/bindings";
+import { m } from "./paraglide/messages.js";
+
+type Message = (inputs?: Record<string, unknown>) => string;
+
+const catalogue = m as unknown as Readonly<Record<string, Message | undefined>>;
+
+/** The sentence of that name, or null when there is none. A placeholder without a value reads "?". */
+function sentence(key: string, params: Readonly<Record<string, string>> = {}): string | null {
+  const message = Object.hasOwn(catalogue, key) ? catalogue[key] : undefined;
+  if (!message) return null;
+  const inputs = new Proxy(params, {
+    get: (target, name) =>
+      typeof name === "string" && Object.hasOwn(target, name) ? shown(name, target[name]) : "?",
+  });
+  return message(inputs);
+}
+
+/** Numbers of units (`gb`, `limit_gib`, `bytes`, …) follow the language; everything else is shown as it came. */
+function shown(name: string, value: string | undefined): string {
+  const isNumber = /(^|_)(bytes|gb|gib)$/.test(name) && value !== undefined && /^\d+(\.\d+)?$/.test(value);
+  return isNumber ? formatNumber(Number(value)) : (value ?? "?");
+}
+
+export type ErrorText = { what: string; next: string };
+
+export function errorText(error: ApiError): ErrorText {
+  const { code, params } = error;
+  return {
+    what: sentence(`error_${code}`, params) ?? m.ui_error_unexpected({ code }),
+    next:
+      sentence(`error_${code}_next`, params) ??
+      (error.retryable ? m.ui_error_unexpected_retry() : m.ui_error_unexpected_next()),
+  };
+}
+
+export function verdictTitle(verdict: Verdict): string {
+  return sentence(`verdict_${verdict}`) ?? verdict;
+}
+
+export function verdictSentence(verdict: Verdict): string {
+  return sentence(`verdict_${verdict}_long`) ?? "";
+}
+
+export function statusWord(status: Finding["status"]): string {
+  return sentence(`status_${status}`) ?? status;
+}
+
+export function findingTitle(finding: Finding): string {
+  return sentence(`finding_${finding.code}_title`, finding.params) ?? finding.code.replaceAll("_", " ");
+}
+
+export function findingSentence(finding: Finding): string {
+  const { reason, params } = finding;
+  // What kept a rule from judging is a code of its own: of the reader of the disk (`error_`) or of its files (`unknown_`).
+  const cause = params["cause"];
+  const explained = cause && (sentence(`unknown_${cause}`, params) ?? sentence(`error_${cause}`, params));
+  return (
+    sentence(`reason_${reason}`, explained ? { ...params, cause: explained } : params) ??
+    explained ??
+    m.ui_finding_unexplained({ code: reason })
+  );
+}
+
+export function remedySentence(finding: Finding): string {
+  return finding.remedy ? (sentence(`remedy_${finding.remedy.code}`, finding.params) ?? "") : "";
+}
+
+const DISTRIBUTION_NAMES: Record<Exclude<Distribution, "unknown">, string> = {
+  arch: "Arch Linux",
+  fedora: "Fedora",
+  ubuntu: "Ubuntu",
+  centos: "CentOS",
+  debian: "Debian",
+};
+
+/** In the order of ccloud³'s own panel. */
+export const DISTRIBUTIONS: readonly Distribution[] = [
+  "arch",
+  "fedora",
+  "ubuntu",
+  "centos",
+  "debian",
+  "unknown",
+];
+
+export function distributionName(distribution: Distribution): string {
+  return distribution === "unknown" ? m.ui_distribution_unknown() : DISTRIBUTION_NAMES[distribution];
+}
+
+/** The cloud's word for an image's state, in the person's language where it is one we know. */
+export function imageStatus(status: string): string {
+  return sentence(`ui_image_status_${status}`) ?? status;
+}
