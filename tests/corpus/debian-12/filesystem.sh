@@ -27,6 +27,8 @@ tar -C "$root" --one-file-system --numeric-owner --exclude='./dev/*' --exclude='
 echo localhost > "$stage/etc/hostname"
 printf 'LABEL=root / ext4 rw,discard,errors=remount-ro 0 1\n' > "$stage/etc/fstab"
 rm -f "$stage/var/lib/dbus/machine-id"
+# In a user namespace what is mounted there belongs to nobody.
+chown 0:0 "$stage/proc" "$stage/sys"
 
 # Younger than the epoch is only what this build wrote.
 find "$stage" -newermt "@$SOURCE_DATE_EPOCH" -exec touch -hcd "@$SOURCE_DATE_EPOCH" {} +
