@@ -58,12 +58,12 @@ impl Disk {
     pub fn open(source: Arc<dyn Source>) -> Result<Self> {
         let container = identify(&*source)?;
         if let Some(compression) = container.compression {
-            let code = if compression.is_accepted() {
-                "format_not_read_yet"
+            let accepted = compression.is_accepted();
+            return Err(if accepted {
+                not_read_yet(compression.name())
             } else {
-                "format_not_accepted"
-            };
-            return Err(unreadable(code, compression.name()));
+                not_accepted(compression.name())
+            });
         }
         let (len, reader) = match container.format {
             Some(Format::Raw) => (source.len(), Reader::Raw(source)),
@@ -71,10 +71,8 @@ impl Disk {
                 let qcow2 = Qcow2::open(source)?;
                 (qcow2.virtual_size(), Reader::Qcow2(Arc::new(qcow2)))
             }
-            Some(format) if format.is_accepted() => {
-                return Err(unreadable("format_not_read_yet", format.name()));
-            }
-            other => return Err(unreadable("format_not_accepted", name(other))),
+            Some(format) if format.is_accepted() => return Err(not_read_yet(format.name())),
+            other => return Err(not_accepted(name(other))),
         };
         Ok(Self {
             container: Arc::new(container),
@@ -151,9 +149,12 @@ impl Disk {
     }
 }
 
-fn unreadable(code: &'static str, format: &str) -> Error {
-    debug_assert!(Error::CODES.contains(&code), "one of the two codes of Disk::open");
-    Error::new(Kind::Incompatible, code).with("format", format)
+fn not_accepted(format: &str) -> Error {
+    Error::new(Kind::Incompatible, "format_not_accepted").with("format", format)
+}
+
+fn not_read_yet(format: &str) -> Error {
+    Error::new(Kind::Incompatible, "format_not_read_yet").with("format", format)
 }
 
 impl fmt::Debug for Disk {

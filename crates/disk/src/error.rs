@@ -130,8 +130,8 @@ mod tests {
                     continue;
                 }
                 let text = fs::read_to_string(path).unwrap();
-                // Both ways in which this crate names a code: `Error::new(Kind::Io, "code")` and `(Kind::Io, "code")`.
-                for piece in text.split("(Kind::").skip(1) {
+                // A code is always named right after its kind.
+                for piece in text.split("Error::new(Kind::").skip(1) {
                     let Some((_, rest)) = piece.split_once(", \"") else {
                         continue;
                     };

@@ -3,7 +3,7 @@
 //! Images are hostile input: a reader never follows a reference to another file, never allocates by a number that it
 //! has not bounded, never panics and always ends.
 
-mod bytes;
+pub mod bytes;
 mod container;
 mod disk;
 mod error;

@@ -1,9 +1,15 @@
 //! What stands on a virtual disk: partition tables, filesystems and the facts about the system, each with where it
 //! was read. Knows no rule and no cloud.
 
+mod checksum;
 mod error;
+pub mod ext;
 pub mod facts;
+pub mod filesystem;
+pub mod partition;
 pub mod tree;
+mod volume;
+mod root;
 mod version;
 mod system;
 mod sshd;

@@ -1,0 +1,45 @@
+//! The checksums of GPT and ext4.
+
+/// CRC-32 of UEFI (and zlib): reflected polynomial 0xEDB88320, start and end inverted.
+pub(crate) fn crc32(bytes: &[u8]) -> u32 {
+    !bytes
+        .iter()
+        .fold(!0, |crc, byte| shifted(crc ^ u32::from(*byte), 0xedb8_8320))
+}
+
+/// CRC-16 as in Linux `lib/crc16.c`: reflected polynomial 0xA001, no inversion.
+pub(crate) fn crc16(start: u16, bytes: &[u8]) -> u16 {
+    bytes.iter().fold(start, |crc, byte| {
+        let crc = shifted(u32::from(crc ^ u16::from(*byte)), 0xa001);
+        u16::try_from(crc & 0xffff).unwrap_or(0)
+    })
+}
+
+/// CRC-32C as Linux's `crc32c()` counts it on, without inversion at either end.
+pub(crate) fn crc32c(start: u32, bytes: &[u8]) -> u32 {
+    !crc32c::crc32c_append(!start, bytes)
+}
+
+/// Eight steps of a reflected CRC.
+fn shifted(crc: u32, polynomial: u32) -> u32 {
+    (0..8).fold(crc, |crc, _| {
+        if crc & 1 == 0 {
+            crc >> 1
+        } else {
+            (crc >> 1) ^ polynomial
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The check values of the catalogue of parametrised CRC algorithms (CRC-32/ISO-HDLC, CRC-16/ARC, CRC-32/ISCSI).
+    #[test]
+    fn known_values() {
+        assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
+        assert_eq!(crc16(0, b"123456789"), 0xbb3d);
+        assert_eq!(!crc32c(!0, b"123456789"), 0xe306_9283);
+    }
+}
