@@ -29,7 +29,9 @@ fn main() -> ExitCode {
 fn run() -> Result<(), Box<dyn std::error::Error>> {
     tauri::Builder::default()
         // First of all plugins: a second start must end before it opens anything.
-        .plugin(tauri_plugin_single_instance::init(|app, _arguments, _folder| show_window(app)))
+        .plugin(tauri_plugin_single_instance::init(|app, _arguments, _folder| {
+            show_window(app)
+        }))
         .plugin(tauri_plugin_window_state::Builder::default().build())
         .setup(|tauri| {
             let engine = App::open(&lotse_app::data_folder()?, Arc::new(SystemEnvironment))?;

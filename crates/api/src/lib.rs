@@ -50,13 +50,21 @@ pub struct ApiError {
 
 impl From<lotse_app::Error> for ApiError {
     fn from(error: lotse_app::Error) -> Self {
-        Self { code: error.code, params: error.params, retryable: error.retryable }
+        Self {
+            code: error.code,
+            params: error.params,
+            retryable: error.retryable,
+        }
     }
 }
 
 impl From<JobFailure> for ApiError {
     fn from(failure: JobFailure) -> Self {
-        Self { code: failure.code, params: failure.params, retryable: failure.retryable }
+        Self {
+            code: failure.code,
+            params: failure.params,
+            retryable: failure.retryable,
+        }
     }
 }
 
@@ -85,7 +93,14 @@ impl CheckedFile {
     /// The file at `path` with what [`lotse_app::check`] found in it.
     pub fn new(path: PathBuf, checked: lotse_app::Checked) -> Self {
         let lotse_app::Suggestion { name, distribution } = checked.suggestion;
-        Self { path, report: checked.report, suggested: Suggested { name, distribution: distribution.into() } }
+        Self {
+            path,
+            report: checked.report,
+            suggested: Suggested {
+                name,
+                distribution: distribution.into(),
+            },
+        }
     }
 }
 
@@ -150,15 +165,39 @@ pub struct ImageDetails {
 
 impl From<lotse_app::ImageDetails> for ImageDetails {
     fn from(details: lotse_app::ImageDetails) -> Self {
-        let lotse_app::ImageDetails { name, distribution, region, tags, notes } = details;
-        Self { name, distribution: distribution.into(), region, tags, notes }
+        let lotse_app::ImageDetails {
+            name,
+            distribution,
+            region,
+            tags,
+            notes,
+        } = details;
+        Self {
+            name,
+            distribution: distribution.into(),
+            region,
+            tags,
+            notes,
+        }
     }
 }
 
 impl From<ImageDetails> for lotse_app::ImageDetails {
     fn from(details: ImageDetails) -> Self {
-        let ImageDetails { name, distribution, region, tags, notes } = details;
-        Self { name, distribution: distribution.into(), region, tags, notes }
+        let ImageDetails {
+            name,
+            distribution,
+            region,
+            tags,
+            notes,
+        } = details;
+        Self {
+            name,
+            distribution: distribution.into(),
+            region,
+            tags,
+            notes,
+        }
     }
 }
 
@@ -176,7 +215,11 @@ pub struct UploadRequest {
 
 impl From<UploadRequest> for lotse_app::UploadRequest {
     fn from(request: UploadRequest) -> Self {
-        Self { path: request.path, connection: request.connection, details: request.details.into() }
+        Self {
+            path: request.path,
+            connection: request.connection,
+            details: request.details.into(),
+        }
     }
 }
 
@@ -204,7 +247,11 @@ impl From<lotse_app::Connection> for Connection {
         let kind = match connection.kind {
             lotse_app::ConnectionKind::Practice => ConnectionKind::Practice,
         };
-        Self { id: connection.id, kind, regions: connection.regions }
+        Self {
+            id: connection.id,
+            kind,
+            regions: connection.regions,
+        }
     }
 }
 
@@ -348,6 +395,9 @@ pub struct ImageList {
 
 impl From<lotse_app::ImageList> for ImageList {
     fn from(list: lotse_app::ImageList) -> Self {
-        Self { images: list.images.into_iter().map(Image::from).collect(), total_size: list.total_size }
+        Self {
+            images: list.images.into_iter().map(Image::from).collect(),
+            total_size: list.total_size,
+        }
     }
 }

@@ -12,5 +12,8 @@ fn the_checked_in_typescript_types_are_fresh() {
         fs::write(&path, &fresh).unwrap();
     }
     let kept = fs::read_to_string(&path).unwrap().replace("\r\n", "\n");
-    assert!(kept == fresh, "ui/src/lib/generated/bindings.ts is not what crates/api says: run `cargo xtask types`");
+    assert!(
+        kept == fresh,
+        "ui/src/lib/generated/bindings.ts is not what crates/api says: run `cargo xtask types`"
+    );
 }

@@ -22,7 +22,10 @@ pub struct Checked {
 /// # Errors
 /// When the file cannot be read as a disk image at all; everything else is in the report.
 pub fn check(path: &Path) -> Result<Checked, Error> {
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let name = path
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default();
     let source = FileSource::open(path)?;
     let size = source.len();
     let container = lotse_disk::identify(&source)?;
@@ -63,6 +66,14 @@ fn problem(error: &lotse_disk::Error) -> DiskProblem {
         // A kind that is new to this crate is one that Imagelotse cannot judge.
         _ => DiskProblemKind::Incompatible,
     };
-    let params = error.params().iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
-    DiskProblem { kind, code: error.code().to_owned(), params }
+    let params = error
+        .params()
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), value.clone()))
+        .collect();
+    DiskProblem {
+        kind,
+        code: error.code().to_owned(),
+        params,
+    }
 }

@@ -48,14 +48,20 @@ pub(crate) struct Connections {
 
 impl Connections {
     pub(crate) fn new(folder: &Path) -> Self {
-        Self { folder: folder.to_owned(), practice: OnceCell::new() }
+        Self {
+            folder: folder.to_owned(),
+            practice: OnceCell::new(),
+        }
     }
 
     pub(crate) async fn open(&self, id: &str) -> Result<Arc<OpenConnection>, Error> {
         if id != PRACTICE {
             return Err(Error::new("connection_unknown").with("connection", id));
         }
-        self.practice.get_or_try_init(|| open_practice(&self.folder)).await.cloned()
+        self.practice
+            .get_or_try_init(|| open_practice(&self.folder))
+            .await
+            .cloned()
     }
 
     pub(crate) async fn list(&self) -> Result<Vec<Connection>, Error> {
@@ -82,7 +88,7 @@ async fn open_practice(folder: &Path) -> Result<Arc<OpenConnection>, Error> {
             public_read: true,
         },
         http.clone(),
-    );
+    )?;
     let openstack = OpenStack::sign_in(
         http,
         &KeystoneConfig {
@@ -94,5 +100,9 @@ async fn open_practice(folder: &Path) -> Result<Arc<OpenConnection>, Error> {
         },
     )
     .await?;
-    Ok(Arc::new(OpenConnection { staging, openstack, _practice: practice }))
+    Ok(Arc::new(OpenConnection {
+        staging,
+        openstack,
+        _practice: practice,
+    }))
 }

@@ -33,7 +33,14 @@ pub enum Distribution {
 
 impl Distribution {
     /// In the panel's order.
-    pub const ALL: [Self; 6] = [Self::Arch, Self::Fedora, Self::Ubuntu, Self::Centos, Self::Debian, Self::Unknown];
+    pub const ALL: [Self; 6] = [
+        Self::Arch,
+        Self::Fedora,
+        Self::Ubuntu,
+        Self::Centos,
+        Self::Debian,
+        Self::Unknown,
+    ];
 
     /// The word used on the command line and in Glance's property `os_distro`.
     pub fn name(self) -> &'static str {
@@ -49,7 +56,10 @@ impl Distribution {
 
     /// The distribution with this `ID` of os-release; `Unknown` for every other one.
     pub fn from_os_release_id(id: &str) -> Self {
-        Self::ALL.into_iter().find(|distribution| distribution.name() == id).unwrap_or(Self::Unknown)
+        Self::ALL
+            .into_iter()
+            .find(|distribution| distribution.name() == id)
+            .unwrap_or(Self::Unknown)
     }
 }
 
@@ -144,7 +154,8 @@ impl From<&Report> for Suggestion {
 /// `debian-12.qcow2.gz` -> `debian-12`: only endings that name a container or compression are taken off.
 fn bare_name(file: &str) -> &str {
     const ENDINGS: [&str; 16] = [
-        "gz", "gzip", "bz2", "bzip2", "xz", "zst", "raw", "img", "qcow2", "qcow", "vhdx", "vhd", "vdi", "vmdk", "iso", "bin",
+        "gz", "gzip", "bz2", "bzip2", "xz", "zst", "raw", "img", "qcow2", "qcow", "vhdx", "vhd", "vdi", "vmdk", "iso",
+        "bin",
     ];
     let mut name = file;
     while let (Some(stem), Some(ending)) = (Path::new(name).file_stem(), Path::new(name).extension()) {
@@ -194,10 +205,25 @@ mod tests {
             changed.cleaned().unwrap_err().code
         };
         assert_eq!(refused(|details| details.name = "  ".into()), "details_name_empty");
-        assert_eq!(refused(|details| details.name = "x".repeat(256)), "details_name_too_long");
-        assert_eq!(refused(|details| details.name = "Web 🚀".into()), "details_name_character");
-        assert_eq!(refused(|details| details.tags = vec!["two words".into()]), "details_tag_invalid");
-        assert_eq!(refused(|details| details.tags = vec!["a/b".into()]), "details_tag_invalid");
-        assert_eq!(refused(|details| details.notes = "x".repeat(16_001)), "details_notes_too_long");
+        assert_eq!(
+            refused(|details| details.name = "x".repeat(256)),
+            "details_name_too_long"
+        );
+        assert_eq!(
+            refused(|details| details.name = "Web 🚀".into()),
+            "details_name_character"
+        );
+        assert_eq!(
+            refused(|details| details.tags = vec!["two words".into()]),
+            "details_tag_invalid"
+        );
+        assert_eq!(
+            refused(|details| details.tags = vec!["a/b".into()]),
+            "details_tag_invalid"
+        );
+        assert_eq!(
+            refused(|details| details.notes = "x".repeat(16_001)),
+            "details_notes_too_long"
+        );
     }
 }

@@ -37,7 +37,11 @@ impl Error {
 
     /// An error that repeating does not help.
     pub fn new(code: &str) -> Self {
-        Self { code: code.to_owned(), params: BTreeMap::new(), retryable: false }
+        Self {
+            code: code.to_owned(),
+            params: BTreeMap::new(),
+            retryable: false,
+        }
     }
 
     /// Adds a named parameter.
@@ -55,15 +59,24 @@ impl Error {
     }
 
     fn from_parts<'a>(code: &str, params: impl IntoIterator<Item = (&'a str, &'a str)>, retryable: bool) -> Self {
-        let params = params.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        Self { code: code.to_owned(), params, retryable }
+        let params = params
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        Self {
+            code: code.to_owned(),
+            params,
+            retryable,
+        }
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.code)?;
-        self.params.iter().try_for_each(|(name, value)| write!(f, " {name}={value}"))
+        self.params
+            .iter()
+            .try_for_each(|(name, value)| write!(f, " {name}={value}"))
     }
 }
 
@@ -73,5 +86,73 @@ impl From<lotse_disk::Error> for Error {
     fn from(error: lotse_disk::Error) -> Self {
         let params = error.params().iter().map(|(name, value)| (*name, value.as_str()));
         Self::from_parts(error.code(), params, error.kind() == lotse_disk::Kind::Io)
+    }
+}
+
+impl From<lotse_practice_cloud::PracticeError> for Error {
+    fn from(error: lotse_practice_cloud::PracticeError) -> Self {
+        let params = error.params().iter().map(|(name, value)| (*name, value.as_str()));
+        Self::from_parts(error.code(), params, error.retryable())
+    }
+}
+
+impl From<lotse_cloud::CloudError> for Error {
+    fn from(error: lotse_cloud::CloudError) -> Self {
+        Self {
+            code: error.code.to_owned(),
+            params: error.params,
+            retryable: error.retryable,
+        }
+    }
+}
+
+impl From<lotse_transfer::TargetError> for Error {
+    fn from(error: lotse_transfer::TargetError) -> Self {
+        let retryable = error.retryable();
+        Self {
+            code: error.code.to_owned(),
+            params: error.params,
+            retryable,
+        }
+    }
+}
+
+impl From<lotse_transfer::JournalError> for Error {
+    fn from(error: lotse_transfer::JournalError) -> Self {
+        Self {
+            code: error.code.to_owned(),
+            params: error.params,
+            retryable: error.retryable,
+        }
+    }
+}
+
+impl From<lotse_transfer::SendError> for Error {
+    fn from(error: lotse_transfer::SendError) -> Self {
+        Self {
+            code: error.code.to_owned(),
+            params: error.params,
+            retryable: error.retryable,
+        }
+    }
+}
+
+impl From<lotse_transfer::SourceError> for Error {
+    fn from(error: lotse_transfer::SourceError) -> Self {
+        Self {
+            code: error.code.to_owned(),
+            params: error.params,
+            retryable: false,
+        }
+    }
+}
+
+impl From<lotse_transfer::PlanError> for Error {
+    fn from(error: lotse_transfer::PlanError) -> Self {
+        Self {
+            code: error.code.to_owned(),
+            params: error.params,
+            retryable: false,
+        }
     }
 }

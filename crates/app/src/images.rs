@@ -50,7 +50,10 @@ pub(crate) async fn list(connection: &OpenConnection) -> Result<ImageList, Error
         let found = connection.openstack.images(&region)?.list().await?;
         images.extend(found.into_iter().map(|image| in_region(image, &region)));
     }
-    let total_size = images.iter().filter_map(|image| image.size).fold(0, u64::saturating_add);
+    let total_size = images
+        .iter()
+        .filter_map(|image| image.size)
+        .fold(0, u64::saturating_add);
     Ok(ImageList { images, total_size })
 }
 
@@ -62,7 +65,10 @@ fn in_region(image: CloudImage, region: &str) -> Image {
         status: image.status,
         size: image.size,
         disk_format: image.disk_format,
-        distribution: image.properties.get(DISTRIBUTION).map(|id| Distribution::from_os_release_id(id)),
+        distribution: image
+            .properties
+            .get(DISTRIBUTION)
+            .map(|id| Distribution::from_os_release_id(id)),
         tags: image.tags,
         notes: image.properties.get(NOTES).cloned().unwrap_or_default(),
         created: image.created_at,

@@ -18,7 +18,11 @@ impl Rate {
     pub(crate) fn observe(&mut self, now: Timestamp, acknowledged: u64) {
         self.samples.push_back((now, acknowledged));
         // The sample just outside the window stays: the window's first moment lies between it and the next.
-        while self.samples.get(1).is_some_and(|(at, _)| now.duration_since(*at) > WINDOW) {
+        while self
+            .samples
+            .get(1)
+            .is_some_and(|(at, _)| now.duration_since(*at) > WINDOW)
+        {
             self.samples.pop_front();
         }
     }
@@ -27,7 +31,9 @@ impl Rate {
     pub(crate) fn bytes_per_second(&self) -> Option<u64> {
         let (first, from) = self.samples.front()?;
         let (last, to) = self.samples.back()?;
-        let milliseconds = u128::try_from(last.duration_since(*first).as_millis()).ok().filter(|ms| *ms > 0)?;
+        let milliseconds = u128::try_from(last.duration_since(*first).as_millis())
+            .ok()
+            .filter(|ms| *ms > 0)?;
         u64::try_from(u128::from(to.saturating_sub(*from)) * 1000 / milliseconds).ok()
     }
 }
@@ -46,7 +52,11 @@ mod tests {
         assert_eq!(rate.bytes_per_second(), None);
         rate.observe(at(0), 0);
         rate.observe(at(0), 8_000_000);
-        assert_eq!(rate.bytes_per_second(), None, "a division by no time must not give a rate");
+        assert_eq!(
+            rate.bytes_per_second(),
+            None,
+            "a division by no time must not give a rate"
+        );
     }
 
     #[test]
@@ -59,6 +69,10 @@ mod tests {
         for second in 10..40 {
             rate.observe(at(second), 90_000_000 + u64::try_from(second - 9).unwrap() * 1_000_000);
         }
-        assert_eq!(rate.bytes_per_second(), Some(1_000_000), "half a minute later the old speed must be forgotten");
+        assert_eq!(
+            rate.bytes_per_second(),
+            Some(1_000_000),
+            "half a minute later the old speed must be forgotten"
+        );
     }
 }

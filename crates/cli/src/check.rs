@@ -16,7 +16,10 @@ pub(crate) fn run(text: &Text, file: &Path, json: bool) -> ExitCode {
     match (&checked, json) {
         (Ok(checked), true) => print_json(&checked.report),
         (Ok(checked), false) => report::print(text, &checked.report),
-        (Err(error), true) => print_json(&Unread { schema: 1, error: error.into() }),
+        (Err(error), true) => print_json(&Unread {
+            schema: 1,
+            error: error.into(),
+        }),
         (Err(error), false) => text.print_error(error),
     }
     ExitCode::from(checked.map_or(NOT_READ, |checked| status(&checked.report)))
@@ -46,7 +49,10 @@ struct UnreadError<'a> {
 
 impl<'a> From<&'a Error> for UnreadError<'a> {
     fn from(error: &'a Error) -> Self {
-        Self { code: &error.code, params: &error.params }
+        Self {
+            code: &error.code,
+            params: &error.params,
+        }
     }
 }
 

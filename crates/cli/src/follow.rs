@@ -25,7 +25,10 @@ pub(crate) async fn follow(text: &Text, app: &App, id: &str) -> Result<End, Erro
         changes.mark_unchanged();
         let upload = Upload::from(app.uploads().get(id)?);
         view.show(&upload);
-        if matches!(upload.state, UploadState::Done | UploadState::Failed | UploadState::Cancelled) {
+        if matches!(
+            upload.state,
+            UploadState::Done | UploadState::Failed | UploadState::Cancelled
+        ) {
             view.end();
             return Ok(End::Ended(upload));
         }
@@ -40,8 +43,14 @@ pub(crate) async fn follow(text: &Text, app: &App, id: &str) -> Result<End, Erro
 }
 
 enum View<'a> {
-    Bar { text: &'a Text, bar: ProgressBar },
-    Lines { text: &'a Text, shown: Option<(UploadState, u64)> },
+    Bar {
+        text: &'a Text,
+        bar: ProgressBar,
+    },
+    Lines {
+        text: &'a Text,
+        shown: Option<(UploadState, u64)>,
+    },
 }
 
 impl<'a> View<'a> {
@@ -67,10 +76,16 @@ impl<'a> View<'a> {
                 bar.set_message(amount(text, upload));
             }
             Self::Lines { text, shown } => {
-                let tenth = (upload.acknowledged.saturating_mul(10)).checked_div(upload.total).unwrap_or(10);
+                let tenth = (upload.acknowledged.saturating_mul(10))
+                    .checked_div(upload.total)
+                    .unwrap_or(10);
                 if *shown != Some((upload.state, tenth)) {
                     *shown = Some((upload.state, tenth));
-                    let percent = upload.acknowledged.saturating_mul(100).checked_div(upload.total).unwrap_or(100);
+                    let percent = upload
+                        .acknowledged
+                        .saturating_mul(100)
+                        .checked_div(upload.total)
+                        .unwrap_or(100);
                     eprintln!("{}: {percent} % ({})", phase(text, upload.state), amount(text, upload));
                 }
             }
@@ -87,10 +102,18 @@ impl<'a> View<'a> {
 fn amount(text: &Text, upload: &Upload) -> String {
     let (sent, total) = (text.bytes(upload.acknowledged), text.bytes(upload.total));
     match upload.bytes_per_second {
-        Some(rate) if upload.state == UploadState::Uploading => {
-            text.with("cli_amount_rate", [("sent", &sent as &dyn std::fmt::Display), ("total", &total), ("rate", &text.bytes(rate))])
-        }
-        _ => text.with("cli_amount", [("sent", &sent as &dyn std::fmt::Display), ("total", &total)]),
+        Some(rate) if upload.state == UploadState::Uploading => text.with(
+            "cli_amount_rate",
+            [
+                ("sent", &sent as &dyn std::fmt::Display),
+                ("total", &total),
+                ("rate", &text.bytes(rate)),
+            ],
+        ),
+        _ => text.with(
+            "cli_amount",
+            [("sent", &sent as &dyn std::fmt::Display), ("total", &total)],
+        ),
     }
 }
 

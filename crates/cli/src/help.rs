@@ -12,25 +12,31 @@ use crate::{USAGE, arguments::Arguments, text::Text};
 /// The call, or the status to end with: after help, the version or a complaint.
 pub(crate) fn parse(text: &Text) -> Result<Arguments, ExitCode> {
     let command = in_language(Arguments::command(), text, "cli_help");
-    command.try_get_matches().and_then(|matches| Arguments::from_arg_matches(&matches)).map_err(|error| {
-        if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
-            anstream::print!("{}", error.render().ansi());
-            return ExitCode::SUCCESS;
-        }
-        if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-            anstream::eprint!("{}", error.render().ansi());
-            return ExitCode::from(USAGE);
-        }
-        anstream::eprintln!("lotse: {}", complaint(text, &error));
-        anstream::eprintln!("       {}", text.get("cli_usage_next"));
-        ExitCode::from(USAGE)
-    })
+    command
+        .try_get_matches()
+        .and_then(|matches| Arguments::from_arg_matches(&matches))
+        .map_err(|error| {
+            if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+                anstream::print!("{}", error.render().ansi());
+                return ExitCode::SUCCESS;
+            }
+            if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+                anstream::eprint!("{}", error.render().ansi());
+                return ExitCode::from(USAGE);
+            }
+            anstream::eprintln!("lotse: {}", complaint(text, &error));
+            anstream::eprintln!("       {}", text.get("cli_usage_next"));
+            ExitCode::from(USAGE)
+        })
 }
 
 /// Puts the catalogue's sentences into a command and all below it: `cli_help_check_json` for `check --json`.
 fn in_language(command: clap::Command, text: &Text, key: &str) -> clap::Command {
     let subcommands: Vec<String> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
-    let arguments: Vec<String> = command.get_arguments().map(|argument| argument.get_id().to_string()).collect();
+    let arguments: Vec<String> = command
+        .get_arguments()
+        .map(|argument| argument.get_id().to_string())
+        .collect();
     let mut command = command
         .about(text.get(key))
         .help_template(format!(
@@ -59,10 +65,22 @@ fn in_language(command: clap::Command, text: &Text, key: &str) -> clap::Command 
         );
     }
     for id in arguments {
-        let sentence = if id == "lang" { text.get("cli_help_lang") } else { text.get(&format!("{key}_{id}")) };
+        let sentence = if id == "lang" {
+            text.get("cli_help_lang")
+        } else {
+            text.get(&format!("{key}_{id}"))
+        };
         command = command.mut_arg(&id, |argument| {
-            let heading = if argument.is_positional() { "cli_help_heading_arguments" } else { "cli_help_heading_options" };
-            argument.help(sentence).help_heading(text.get(heading)).hide_default_value(true).hide_possible_values(false)
+            let heading = if argument.is_positional() {
+                "cli_help_heading_arguments"
+            } else {
+                "cli_help_heading_options"
+            };
+            argument
+                .help(sentence)
+                .help_heading(text.get(heading))
+                .hide_default_value(true)
+                .hide_possible_values(false)
         });
     }
     for name in subcommands {
@@ -83,9 +101,10 @@ fn complaint(text: &Text, error: &clap::Error) -> String {
         ErrorKind::InvalidSubcommand => ("cli_usage_unknown_command", vec![("command", &subcommand)]),
         ErrorKind::MissingRequiredArgument => ("cli_usage_missing_argument", vec![("argument", &argument)]),
         ErrorKind::InvalidValue if value.is_empty() => ("cli_usage_missing_value", vec![("argument", &argument)]),
-        ErrorKind::InvalidValue => {
-            ("cli_usage_invalid_value", vec![("argument", &argument), ("value", &value), ("valid", &valid)])
-        }
+        ErrorKind::InvalidValue => (
+            "cli_usage_invalid_value",
+            vec![("argument", &argument), ("value", &value), ("valid", &valid)],
+        ),
         ErrorKind::ArgumentConflict => ("cli_usage_conflict", vec![("argument", &argument)]),
         _ => ("cli_usage_other", vec![]),
     };
@@ -104,10 +123,20 @@ mod tests {
             let mut command = in_language(Arguments::command(), &text, "cli_help");
             command.build();
             let mut pages = vec![command.render_long_help().to_string()];
-            pages.extend(command.get_subcommands_mut().map(|sub| sub.render_long_help().to_string()));
+            pages.extend(
+                command
+                    .get_subcommands_mut()
+                    .map(|sub| sub.render_long_help().to_string()),
+            );
             for page in pages {
-                assert!(!page.contains("cli_"), "a key without a sentence in {language:?}:\n{page}");
-                assert!(language == Language::En || !page.contains("Options"), "an English heading:\n{page}");
+                assert!(
+                    !page.contains("cli_"),
+                    "a key without a sentence in {language:?}:\n{page}"
+                );
+                assert!(
+                    language == Language::En || !page.contains("Options"),
+                    "an English heading:\n{page}"
+                );
             }
         }
     }

@@ -16,9 +16,13 @@ pub(crate) async fn list(text: &Text, app: &App, connection: &str, json: bool) -
     for image in &list.images {
         let size = image.size.map(|size| text.bytes(size)).unwrap_or_default();
         let tags = image.tags.join(" ");
-        println!("{}  {:14}  {:10}  {size:>8}  {}  {tags}", image.id, image.region, image.status, image.name);
+        println!(
+            "{}  {:14}  {:10}  {size:>8}  {}  {tags}",
+            image.id, image.region, image.status, image.name
+        );
     }
-    let params: [(&str, &dyn std::fmt::Display); 2] = [("count", &list.images.len()), ("size", &text.bytes(list.total_size))];
+    let params: [(&str, &dyn std::fmt::Display); 2] =
+        [("count", &list.images.len()), ("size", &text.bytes(list.total_size))];
     anstream::eprintln!("{}", text.with("cli_images_total", params));
     Ok(ExitCode::SUCCESS)
 }

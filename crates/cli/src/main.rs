@@ -28,7 +28,10 @@ fn main() -> ExitCode {
         .with_writer(std::io::stderr)
         .init();
     match help::parse(&text) {
-        Ok(Arguments { command: Command::Check { json, file }, .. }) => check::run(&text, &file, json),
+        Ok(Arguments {
+            command: Command::Check { json, file },
+            ..
+        }) => check::run(&text, &file, json),
         Ok(arguments) => run(&text, arguments.command),
         Err(code) => code,
     }

@@ -14,11 +14,20 @@ fn render(text: &Text, report: &Report) -> String {
     let mut lines = vec![heading(text, report), String::new()];
     let (sign, style) = look_of_verdict(report.verdict);
     let verdict = word(report.verdict);
-    lines.push(format!("{style}{sign} {}{style:#}", text.get(&format!("verdict_{verdict}"))));
-    lines.extend(text.find(&format!("verdict_{verdict}_long"), []).map(|long| format!("  {long}")));
+    lines.push(format!(
+        "{style}{sign} {}{style:#}",
+        text.get(&format!("verdict_{verdict}"))
+    ));
+    lines.extend(
+        text.find(&format!("verdict_{verdict}_long"), [])
+            .map(|long| format!("  {long}")),
+    );
     lines.push(String::new());
     lines.extend(facts(text, report));
-    let (passed, others): (Vec<_>, Vec<_>) = report.findings.iter().partition(|finding| finding.status == Status::Pass);
+    let (passed, others): (Vec<_>, Vec<_>) = report
+        .findings
+        .iter()
+        .partition(|finding| finding.status == Status::Pass);
     for finding in others.iter().chain(&passed) {
         lines.push(String::new());
         lines.extend(lines_of(text, finding));
@@ -29,10 +38,22 @@ fn render(text: &Text, report: &Report) -> String {
 fn heading(text: &Text, report: &Report) -> String {
     let unknown = text.get("cli_unknown");
     let format = report.container.format.as_deref().unwrap_or(&unknown);
-    let variant = report.container.variant.as_deref().map(|variant| format!(" ({variant})")).unwrap_or_default();
-    let packed = report.compression.as_deref().map(|compression| format!(", {compression}")).unwrap_or_default();
+    let variant = report
+        .container
+        .variant
+        .as_deref()
+        .map(|variant| format!(" ({variant})"))
+        .unwrap_or_default();
+    let packed = report
+        .compression
+        .as_deref()
+        .map(|compression| format!(", {compression}"))
+        .unwrap_or_default();
     let size = text.bytes(report.source.size);
-    let virtual_size = report.container.virtual_size.map_or(unknown.clone(), |size| text.bytes(size));
+    let virtual_size = report
+        .container
+        .virtual_size
+        .map_or(unknown.clone(), |size| text.bytes(size));
     text.with(
         "cli_report_heading",
         [
@@ -46,25 +67,47 @@ fn heading(text: &Text, report: &Report) -> String {
 
 fn facts(text: &Text, report: &Report) -> Vec<String> {
     let unknown = || text.get("cli_unknown");
-    let yes_no = |value: Option<bool>, yes: &str, no: &str| value.map_or_else(unknown, |value| text.get(if value { yes } else { no }));
+    let yes_no = |value: Option<bool>, yes: &str, no: &str| {
+        value.map_or_else(unknown, |value| text.get(if value { yes } else { no }))
+    };
     let table = report.disk.table.as_deref().map_or_else(unknown, |table| match table {
         "none" => text.get("cli_table_none"),
         table => table.to_uppercase(),
     });
     let root = report.root.as_ref().map_or_else(unknown, |root| {
-        let place = root.partition.map(|number| text.with("cli_partition", [("number", &number as &dyn std::fmt::Display)]));
+        let place = root
+            .partition
+            .map(|number| text.with("cli_partition", [("number", &number as &dyn std::fmt::Display)]));
         let layers = (!root.layers.is_empty()).then(|| root.layers.join(" / "));
-        [Some(root.filesystem.clone()), layers, place].into_iter().flatten().collect::<Vec<_>>().join(", ")
+        [Some(root.filesystem.clone()), layers, place]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join(", ")
     });
     let system = report.os.as_ref().map_or_else(unknown, |os| {
-        let name = os.name.clone().or_else(|| Some([os.distribution.as_deref()?, os.version.as_deref()?].join(" ")));
-        [Some(name.unwrap_or_else(|| os.family.clone())), os.architecture.clone()].into_iter().flatten().collect::<Vec<_>>().join(", ")
+        let name = os
+            .name
+            .clone()
+            .or_else(|| Some([os.distribution.as_deref()?, os.version.as_deref()?].join(" ")));
+        [Some(name.unwrap_or_else(|| os.family.clone())), os.architecture.clone()]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join(", ")
     });
     let agent = report.agent.as_ref().map_or_else(unknown, |agent| {
         let version = agent.version.clone().unwrap_or_else(unknown);
-        format!("{} {version}, {}", agent.kind, yes_no(agent.enabled, "cli_enabled", "cli_disabled"))
+        format!(
+            "{} {version}, {}",
+            agent.kind,
+            yes_no(agent.enabled, "cli_enabled", "cli_disabled")
+        )
     });
-    let datasources = report.datasources.as_ref().map_or_else(unknown, |sources| sources.list.join(", "));
+    let datasources = report
+        .datasources
+        .as_ref()
+        .map_or_else(unknown, |sources| sources.list.join(", "));
     let sshd = [
         yes_no(report.sshd.installed, "cli_installed", "cli_not_installed"),
         yes_no(report.sshd.enabled, "cli_started", "cli_not_started"),
@@ -80,7 +123,9 @@ fn facts(text: &Text, report: &Report) -> Vec<String> {
     ]
     .map(|(key, value)| (text.get(key), value));
     let width = rows.iter().map(|(label, _)| label.chars().count()).max().unwrap_or(0);
-    rows.iter().map(|(label, value)| format!("  {label:width$}  {value}")).collect()
+    rows.iter()
+        .map(|(label, value)| format!("  {label:width$}  {value}"))
+        .collect()
 }
 
 fn lines_of(text: &Text, finding: &Finding) -> Vec<String> {
@@ -89,7 +134,10 @@ fn lines_of(text: &Text, finding: &Finding) -> Vec<String> {
     let title = text.filled(&format!("finding_{}_title", finding.code), &finding.params);
     let mut lines = vec![
         format!("{style}{sign} {status}{style:#}  {title}  [{}]", finding.code),
-        format!("    {}", text.filled(&format!("reason_{}", finding.reason), &finding.params)),
+        format!(
+            "    {}",
+            text.filled(&format!("reason_{}", finding.reason), &finding.params)
+        ),
     ];
     let places = finding.evidence.iter().map(place).filter(|place| !place.is_empty());
     lines.extend(places.map(|place| format!("    {}: {place}", text.get("cli_where"))));
@@ -97,7 +145,13 @@ fn lines_of(text: &Text, finding: &Finding) -> Vec<String> {
         let what = text.filled(&format!("remedy_{}", remedy.code), &finding.params);
         lines.push(format!("    {}: {what}", text.get("cli_remedy")));
         // Line by line, so that a here-document among the commands can be copied as it stands.
-        lines.extend(remedy.commands.iter().flat_map(|command| command.lines()).map(|line| format!("        {line}")));
+        lines.extend(
+            remedy
+                .commands
+                .iter()
+                .flat_map(|command| command.lines())
+                .map(|line| format!("        {line}")),
+        );
     }
     lines
 }
@@ -107,7 +161,11 @@ fn place(evidence: &Evidence) -> String {
         (Some(path), Some(line)) => Some(format!("{path}:{line}")),
         (path, _) => path.clone(),
     };
-    [path, evidence.value.clone()].into_iter().flatten().collect::<Vec<_>>().join("  ")
+    [path, evidence.value.clone()]
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join("  ")
 }
 
 fn look(status: Status) -> (char, Style) {

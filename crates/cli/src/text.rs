@@ -23,22 +23,33 @@ impl Text {
             Language::En => ENGLISH,
         };
         // A test proves that both files can be read; without sentences the keys themselves would show.
-        Self { language, sentences: serde_json::from_str(source).unwrap_or_default() }
+        Self {
+            language,
+            sentences: serde_json::from_str(source).unwrap_or_default(),
+        }
     }
 
     /// The language that the call names by `--lang`, otherwise the system's. Help and complaints about the call need it
     /// before the call has been understood, so this looks at the bare words.
     pub(crate) fn for_call(words: impl IntoIterator<Item = OsString>) -> Self {
-        let words: Vec<String> = words.into_iter().map(|word| word.to_string_lossy().into_owned()).collect();
-        let named = words.iter().enumerate().find_map(|(index, word)| match word.strip_prefix("--lang") {
-            Some("") => words.get(index + 1).map(String::as_str),
-            Some(rest) => rest.strip_prefix('='),
-            None => None,
-        });
-        let language = named.and_then(|name| Language::from_str(name, true).ok()).unwrap_or_else(|| {
-            let german = sys_locale::get_locale().is_some_and(|locale| locale.to_lowercase().starts_with("de"));
-            if german { Language::De } else { Language::En }
-        });
+        let words: Vec<String> = words
+            .into_iter()
+            .map(|word| word.to_string_lossy().into_owned())
+            .collect();
+        let named = words
+            .iter()
+            .enumerate()
+            .find_map(|(index, word)| match word.strip_prefix("--lang") {
+                Some("") => words.get(index + 1).map(String::as_str),
+                Some(rest) => rest.strip_prefix('='),
+                None => None,
+            });
+        let language = named
+            .and_then(|name| Language::from_str(name, true).ok())
+            .unwrap_or_else(|| {
+                let german = sys_locale::get_locale().is_some_and(|locale| locale.to_lowercase().starts_with("de"));
+                if german { Language::De } else { Language::En }
+            });
         Self::new(language)
     }
 
@@ -70,12 +81,22 @@ impl Text {
 
     /// A sentence of the report, whose parameters are strings.
     pub(crate) fn filled(&self, key: &str, params: &std::collections::BTreeMap<String, String>) -> String {
-        self.with(key, params.iter().map(|(name, value)| (name.as_str(), value as &dyn fmt::Display)))
+        self.with(
+            key,
+            params
+                .iter()
+                .map(|(name, value)| (name.as_str(), value as &dyn fmt::Display)),
+        )
     }
 
     /// What happened and what to do next, on standard error.
     pub(crate) fn print_error(&self, error: &Error) {
-        let params = || error.params.iter().map(|(name, value)| (name.as_str(), value as &dyn fmt::Display));
+        let params = || {
+            error
+                .params
+                .iter()
+                .map(|(name, value)| (name.as_str(), value as &dyn fmt::Display))
+        };
         let what = self
             .find(&format!("error_{}", error.code), params())
             .unwrap_or_else(|| self.with("cli_error_without_text", [("code", &error.code as &dyn fmt::Display)]));
@@ -135,7 +156,11 @@ mod tests {
         assert_eq!(english.bytes(999), "999 B");
         assert_eq!(english.bytes(1_504_706_560), "1.50 GB");
         assert_eq!(german.bytes(1_504_706_560), "1,50 GB");
-        assert_eq!(german.bytes(99_999_999_999), "99,9 GB", "must not read as the limit itself");
+        assert_eq!(
+            german.bytes(99_999_999_999),
+            "99,9 GB",
+            "must not read as the limit itself"
+        );
         assert_eq!(english.bytes(u64::MAX), "18446744 TB");
     }
 
@@ -152,7 +177,11 @@ mod tests {
             include_str!("uploads.rs"),
         ]
         .iter()
-        .flat_map(|source| source.split('"').filter(|word| word.starts_with("cli_") && !word.contains('{')))
+        .flat_map(|source| {
+            source
+                .split('"')
+                .filter(|word| word.starts_with("cli_") && !word.contains('{'))
+        })
         .collect();
         assert!(used.len() > 20, "the search for keys must find the keys");
         for key in used {

@@ -24,7 +24,10 @@ pub(crate) async fn upload(text: &Text, app: &App, wish: Wish) -> Result<ExitCod
     if verdict == Verdict::WillNotWork && !wish.anyway {
         anstream::eprintln!("lotse: {}", text.get("verdict_will_not_work"));
         let name = wish.file.display();
-        anstream::eprintln!("       {}", text.with("cli_upload_refused_next", [("file", &name as &dyn std::fmt::Display)]));
+        anstream::eprintln!(
+            "       {}",
+            text.with("cli_upload_refused_next", [("file", &name as &dyn std::fmt::Display)])
+        );
         return Ok(ExitCode::from(FAILED));
     }
     let region = match wish.region {
@@ -36,7 +39,9 @@ pub(crate) async fn upload(text: &Text, app: &App, wish: Wish) -> Result<ExitCod
         connection: wish.connection,
         details: ImageDetails {
             name: wish.name.unwrap_or(checked.suggestion.name),
-            distribution: wish.distribution.map_or(checked.suggestion.distribution, |argument| argument.0),
+            distribution: wish
+                .distribution
+                .map_or(checked.suggestion.distribution, |argument| argument.0),
             region,
             tags: wish.tags,
             notes: wish.notes,
@@ -48,7 +53,12 @@ pub(crate) async fn upload(text: &Text, app: &App, wish: Wish) -> Result<ExitCod
 
 async fn first_region(app: &App, connection: &str) -> Result<String, Error> {
     let unknown = || Error::new("connection_unknown").with("connection", connection);
-    let found = app.connections().await?.into_iter().find(|found| found.id == connection).ok_or_else(unknown)?;
+    let found = app
+        .connections()
+        .await?
+        .into_iter()
+        .find(|found| found.id == connection)
+        .ok_or_else(unknown)?;
     found.regions.into_iter().next().ok_or_else(unknown)
 }
 
@@ -77,16 +87,27 @@ pub(crate) async fn resume(text: &Text, app: &App, id: Option<&str>) -> Result<E
 async fn see_through(text: &Text, app: &App, id: &str) -> Result<ExitCode, Error> {
     match follow(text, app, id).await? {
         End::Interrupted => {
-            anstream::eprintln!("{}", text.with("cli_interrupted", [("id", &id as &dyn std::fmt::Display)]));
+            anstream::eprintln!(
+                "{}",
+                text.with("cli_interrupted", [("id", &id as &dyn std::fmt::Display)])
+            );
             Ok(ExitCode::from(INTERRUPTED))
         }
-        End::Ended(Upload { state: UploadState::Done, image_id: Some(image), .. }) => {
+        End::Ended(Upload {
+            state: UploadState::Done,
+            image_id: Some(image),
+            ..
+        }) => {
             println!("{image}");
             Ok(ExitCode::SUCCESS)
         }
         End::Ended(upload) => {
             if let Some(error) = upload.error {
-                let error = Error { code: error.code, params: error.params, retryable: error.retryable };
+                let error = Error {
+                    code: error.code,
+                    params: error.params,
+                    retryable: error.retryable,
+                };
                 text.print_error(&error);
             }
             Ok(ExitCode::from(FAILED))
@@ -104,7 +125,12 @@ pub(crate) fn list(text: &Text, app: &App, json: bool) -> Result<ExitCode, Error
     }
     for upload in uploads.iter().filter(|_| !json) {
         let sent = format!("{} / {}", text.bytes(upload.acknowledged), text.bytes(upload.total));
-        println!("{}  {:14}  {sent:20}  {}", upload.id, phase(text, upload.state), upload.details.name);
+        println!(
+            "{}  {:14}  {sent:20}  {}",
+            upload.id,
+            phase(text, upload.state),
+            upload.details.name
+        );
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -12,7 +12,9 @@ use std::{
 
 use jiff::Timestamp;
 use lotse_disk::FileSource;
-use lotse_transfer::{CancellationToken, Claim, Job, JobFailure, JobId, JobState, Journal, NewJob, SourceIdentity, Target as _};
+use lotse_transfer::{
+    CancellationToken, Claim, Job, JobFailure, JobId, JobState, Journal, NewJob, SourceIdentity, Target as _,
+};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Semaphore, watch};
 use uuid::Uuid;
@@ -136,8 +138,11 @@ impl Uploads {
             source,
             connection: request.connection.clone(),
             part_size,
-            details: serde_json::to_string(&JobDetails { image: details, disk_format })
-                .map_err(|cause| Error::new("upload_details_unreadable").with("cause", cause))?,
+            details: serde_json::to_string(&JobDetails {
+                image: details,
+                disk_format,
+            })
+            .map_err(|cause| Error::new("upload_details_unreadable").with("cause", cause))?,
         };
         let job = self.inner.journal.add(&new, self.inner.environment.now())?;
         self.begin(&job).await
@@ -167,7 +172,10 @@ impl Uploads {
         let mut resumed = Vec::new();
         let mut waiting = self.list()?;
         waiting.reverse();
-        for upload in waiting.into_iter().filter(|upload| upload.state == UploadState::Interrupted) {
+        for upload in waiting
+            .into_iter()
+            .filter(|upload| upload.state == UploadState::Interrupted)
+        {
             match self.resume(upload.id).await {
                 Ok(upload) => resumed.push(upload),
                 Err(error) if error.code == "upload_busy_elsewhere" => {}
@@ -257,7 +265,10 @@ impl Uploads {
 
     async fn begin(&self, job: &Job) -> Result<Upload, Error> {
         let claim = self.claim(job.id).await?;
-        let running = Running { acknowledged: job.acknowledged, ..Running::default() };
+        let running = Running {
+            acknowledged: job.acknowledged,
+            ..Running::default()
+        };
         let cancel = running.cancel.clone();
         self.running().insert(job.id, running);
         tokio::spawn(run::run(self.clone(), job.clone(), claim, cancel));
@@ -314,7 +325,11 @@ impl Uploads {
             connection: job.connection.clone(),
             source_name: file_name(&job.source.path),
             details: image_details(job),
-            state: if interrupted { UploadState::Interrupted } else { UploadState::Job(job.state) },
+            state: if interrupted {
+                UploadState::Interrupted
+            } else {
+                UploadState::Job(job.state)
+            },
             acknowledged: here.map_or(job.acknowledged, |here| here.acknowledged.max(job.acknowledged)),
             total: job.source.size,
             bytes_per_second: here.and_then(|here| here.rate.bytes_per_second()),
@@ -335,11 +350,15 @@ impl Uploads {
 /// # Errors
 /// Code `upload_unknown` when it is no UUID.
 pub fn upload_id(text: &str) -> Result<JobId, Error> {
-    Uuid::parse_str(text.trim()).map(JobId).map_err(|_| Error::new("upload_unknown"))
+    Uuid::parse_str(text.trim())
+        .map(JobId)
+        .map_err(|_| Error::new("upload_unknown"))
 }
 
 fn file_name(path: &Path) -> String {
-    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+    path.file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default()
 }
 
 /// What was asked for; a row of a newer version that cannot be read still shows under its file's name.
@@ -357,5 +376,9 @@ fn image_details(job: &Job) -> ImageDetails {
 }
 
 fn failure(error: &Error) -> JobFailure {
-    JobFailure { code: error.code.clone(), params: error.params.clone(), retryable: error.retryable }
+    JobFailure {
+        code: error.code.clone(),
+        params: error.params.clone(),
+        retryable: error.retryable,
+    }
 }

@@ -40,7 +40,10 @@ async fn work(uploads: &Uploads, job: &Job, claim: &Claim, cancel: &Cancellation
     let image = if let Some(image) = &job.image_id {
         image.clone()
     } else {
-        send(&inner.journal, &connection.staging, claim, job, cancel, &|progress| observe(uploads, job, progress)).await?;
+        send(&inner.journal, &connection.staging, claim, job, cancel, &|progress| {
+            observe(uploads, job, progress)
+        })
+        .await?;
         // Chosen and written down before the service hears of it, so that a crash cannot leave an image nobody knows.
         let image = new_image_id(inner)?;
         inner.journal.set_image(job.id, &image)?;
@@ -60,7 +63,9 @@ async fn work(uploads: &Uploads, job: &Job, claim: &Claim, cancel: &Cancellation
 fn observe(uploads: &Uploads, job: &Job, progress: Progress) {
     if let Some(running) = uploads.running().get_mut(&job.id) {
         running.acknowledged = running.acknowledged.max(progress.acknowledged);
-        running.rate.observe(uploads.inner.environment.now(), progress.acknowledged);
+        running
+            .rate
+            .observe(uploads.inner.environment.now(), progress.acknowledged);
     }
     uploads.inner.changed.send_replace(());
 }
@@ -74,25 +79,40 @@ fn new_image_id(inner: &Inner) -> Result<String, Error> {
 /// Lets the service make an image of the staging object and compares what it made.
 async fn import(connection: &OpenConnection, job: &Job, image: &str, cancel: &CancellationToken) -> Result<(), Error> {
     let unreadable = |cause: &dyn std::fmt::Display| Error::new("upload_details_unreadable").with("cause", cause);
-    let JobDetails { image: details, disk_format } = serde_json::from_str(&job.details).map_err(|cause| unreadable(&cause))?;
+    let JobDetails {
+        image: details,
+        disk_format,
+    } = serde_json::from_str(&job.details).map_err(|cause| unreadable(&cause))?;
     let id = Uuid::parse_str(image).map_err(|cause| unreadable(&cause))?;
     let glance: Glance = connection.openstack.images(&details.region)?;
     let properties = images::properties(&details).collect();
     // An image that an earlier, interrupted try made is found again by its id.
     let made = glance
-        .create(&NewImage { id, name: details.name, disk_format, tags: details.tags, properties })
+        .create(&NewImage {
+            id,
+            name: details.name,
+            disk_format,
+            tags: details.tags,
+            properties,
+        })
         .await?;
     if made.status == "queued" {
-        glance.import_from_url(id, &connection.staging.object_url(&job.key)).await?;
+        glance
+            .import_from_url(id, &connection.staging.object_url(&job.key))
+            .await?;
     }
-    let ready = glance.wait_until_active(id, POLL, cancel).await?;
+    let ready = glance.wait_until_active(id, POLL, cancel, &|_| ()).await?;
     let same_size = ready.size.is_none_or(|size| size == job.source.size);
     let same_hash = match (&ready.os_hash_algo, &ready.os_hash_value, &job.sha512) {
         (Some(algorithm), Some(theirs), Some(ours)) if algorithm == "sha512" => theirs == ours,
         // Nothing to compare with: the parts' own checksums have been compared before.
         _ => true,
     };
-    if same_size && same_hash { Ok(()) } else { Err(Error::new("image_mismatch").with("image", image)) }
+    if same_size && same_hash {
+        Ok(())
+    } else {
+        Err(Error::new("image_mismatch").with("image", image))
+    }
 }
 
 /// Removes from the service what an upload left there.
