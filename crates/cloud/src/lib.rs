@@ -1,1 +1,63 @@
-//! (skeleton)
+//! Clients of the services: S3 object storage as a target for uploads, Keystone and Glance for images.
+
+mod error;
+mod http;
+mod openstack;
+mod s3;
+mod secret;
+
+pub use self::{
+    error::CloudError,
+    http::http_client,
+    openstack::{Glance, Image, KeystoneConfig, NewImage, OpenStack, Task, TaskStatus},
+    s3::{S3, S3Config},
+    secret::Secret,
+};
+
+/// Every error code that this crate makes, sorted.
+pub const CODES: &[&str] = &[
+    "cancelled",
+    "details_name_invalid",
+    "details_property_invalid",
+    "details_tag_invalid",
+    "glance_answer_invalid",
+    "glance_busy",
+    "glance_conflict",
+    "glance_forbidden",
+    "glance_import_refused",
+    "glance_invalid",
+    "glance_not_found",
+    "glance_quota",
+    "glance_rejected",
+    "glance_server_error",
+    "glance_timeout",
+    "glance_unreachable",
+    "http_client_failed",
+    "image_gone",
+    "image_import_failed",
+    "keystone_answer_invalid",
+    "keystone_busy",
+    "keystone_forbidden",
+    "keystone_not_found",
+    "keystone_rejected",
+    "keystone_server_error",
+    "keystone_timeout",
+    "keystone_unauthorized",
+    "keystone_unreachable",
+    "region_unknown",
+    "s3_access_denied",
+    "s3_answer_invalid",
+    "s3_busy",
+    "s3_clock_skew",
+    "s3_endpoint_invalid",
+    "s3_integrity",
+    "s3_invalid_key",
+    "s3_no_public_access",
+    "s3_no_such_bucket",
+    "s3_no_such_upload",
+    "s3_rejected",
+    "s3_server_error",
+    "s3_signature",
+    "s3_timeout",
+    "s3_unreachable",
+];

@@ -1,0 +1,106 @@
+//! What an S3 service's refusals mean.
+
+use std::collections::BTreeMap;
+
+use http::{HeaderName, StatusCode};
+use lotse_transfer::{TargetError, TargetErrorKind};
+
+use super::xml::Element;
+use crate::http::{Answer, NoAnswer, shorten};
+
+/// Radosgw, Swift, AWS and s3s all set it.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
+
+pub(super) fn error<const N: usize>(
+    kind: TargetErrorKind,
+    code: &'static str,
+    params: [(&str, String); N],
+) -> TargetError {
+    let params: BTreeMap<String, String> = params
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect();
+    TargetError { kind, code, params }
+}
+
+impl From<NoAnswer> for TargetError {
+    fn from(cause: NoAnswer) -> TargetError {
+        match cause {
+            NoAnswer::Timeout => error(TargetErrorKind::Network, "s3_timeout", []),
+            NoAnswer::Unreachable(reason) => error(TargetErrorKind::Network, "s3_unreachable", [("reason", reason)]),
+            NoAnswer::TooLarge => error(TargetErrorKind::Rejected, "s3_answer_invalid", []),
+        }
+    }
+}
+
+/// An answer that could not be understood: cut off, or not from an S3 service at all.
+pub(super) fn odd_answer(answer: &Answer) -> TargetError {
+    // Network: a proxy's or hotel's page in between goes away again.
+    error(
+        TargetErrorKind::Network,
+        "s3_answer_invalid",
+        [("status", answer.status.as_u16().to_string())],
+    )
+}
+
+/// The meaning of a refusal. Codes from the S3 API reference, "Error responses".
+pub(super) fn refusal(answer: &Answer) -> TargetError {
+    let document = Element::parse(&answer.body).filter(|root| root.is("Error"));
+    let text = |name: &str| document.as_ref().and_then(|root| root.text(name)).unwrap_or_default();
+    let (service_code, message) = (text("Code"), shorten(text("Message")));
+    let (kind, code) = by_code(service_code, &message).unwrap_or_else(|| by_status(answer.status));
+    let mut refused = error(kind, code, [("status", answer.status.as_u16().to_string())]);
+    let request_id = match text("RequestId") {
+        "" => answer.header(REQUEST_ID).unwrap_or_default(),
+        id => id,
+    };
+    let known = [
+        ("service_code", service_code),
+        ("service_message", &message),
+        ("request_id", request_id),
+    ];
+    for (name, value) in known.into_iter().filter(|(_, value)| !value.is_empty()) {
+        refused.params.insert(name.to_owned(), shorten(value));
+    }
+    refused
+}
+
+fn by_code(service_code: &str, message: &str) -> Option<(TargetErrorKind, &'static str)> {
+    use TargetErrorKind::{Busy, Forbidden, Integrity, Network, NotFound, Rejected, Unauthorized};
+    Some(match service_code {
+        // A signed address is refused this way when the clocks differ by more than its time.
+        "AccessDenied" if message.contains("expired") => (Unauthorized, "s3_clock_skew"),
+        "AccessDenied" | "AllAccessDisabled" | "AccountProblem" => (Forbidden, "s3_access_denied"),
+        "RequestTimeTooSkewed" | "RequestExpired" => (Unauthorized, "s3_clock_skew"),
+        "SignatureDoesNotMatch" | "AuthorizationHeaderMalformed" | "AuthorizationQueryParametersError" => {
+            (Unauthorized, "s3_signature")
+        }
+        "InvalidAccessKeyId" | "InvalidToken" | "ExpiredToken" | "TokenRefreshRequired" => {
+            (Unauthorized, "s3_invalid_key")
+        }
+        "NoSuchBucket" => (NotFound, "s3_no_such_bucket"),
+        "NoSuchUpload" => (NotFound, "s3_no_such_upload"),
+        "AccessControlListNotSupported" => (Rejected, "s3_no_public_access"),
+        "SlowDown" | "ServiceUnavailable" | "TooManyRequests" | "Busy" => (Busy, "s3_busy"),
+        "InternalError" => (Network, "s3_server_error"),
+        "RequestTimeout" => (Network, "s3_timeout"),
+        "IncompleteBody" => (Network, "s3_unreachable"),
+        "BadDigest" | "XAmzContentSHA256Mismatch" | "InvalidPart" | "InvalidPartOrder" => (Integrity, "s3_integrity"),
+        _ => return None,
+    })
+}
+
+fn by_status(status: StatusCode) -> (TargetErrorKind, &'static str) {
+    use TargetErrorKind::{Busy, Forbidden, Integrity, Network, Rejected, Unauthorized};
+    match status.as_u16() {
+        401 => (Unauthorized, "s3_invalid_key"),
+        403 => (Forbidden, "s3_access_denied"),
+        408 => (Network, "s3_timeout"),
+        // Swift and Garage, for a body that does not match its MD5.
+        422 => (Integrity, "s3_integrity"),
+        429 | 503 => (Busy, "s3_busy"),
+        500..=599 => (Network, "s3_server_error"),
+        // A 404 without S3's own code is no proof that an upload is lost: it may come from something in between.
+        _ => (Rejected, "s3_rejected"),
+    }
+}
