@@ -8,6 +8,7 @@ pub mod e2e {
     pub mod window;
 }
 pub mod provided;
+pub mod stored;
 
 /// Why a test could not go on; any error will do.
 pub type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
