@@ -59,11 +59,8 @@ export function findingSentence(finding: Finding): string {
   // What kept a rule from judging is a code of its own: of the reader of the disk (`error_`) or of its files (`unknown_`).
   const cause = params["cause"];
   const explained = cause && (sentence(`unknown_${cause}`, params) ?? sentence(`error_${cause}`, params));
-  return (
-    sentence(`reason_${reason}`, explained ? { ...params, cause: explained } : params) ??
-    explained ??
-    m.ui_finding_unexplained({ code: reason })
-  );
+  const said = sentence(`reason_${reason}`, params);
+  return [said, explained].filter(Boolean).join(" ") || m.ui_finding_unexplained({ code: reason });
 }
 
 export function remedySentence(finding: Finding): string {
