@@ -81,7 +81,7 @@ impl Qcow2 {
 
     fn read_l1(&self) -> Result<Box<[u64]>> {
         let offset = self.header.l1_offset;
-        if offset % self.header.cluster_size() != 0 {
+        if !offset.is_multiple_of(self.header.cluster_size()) {
             return Err(corrupt("l1_table", offset));
         }
         // Bounded by `Header::read`: at most 32 MiB.
@@ -135,7 +135,7 @@ impl Qcow2 {
             return Ok(Some(table));
         }
         let len = self.header.cluster_size();
-        if offset % len != 0 {
+        if !offset.is_multiple_of(len) {
             return Err(corrupt("l2_table", offset));
         }
         self.check_inside("l2_table", offset, len)?;
@@ -150,7 +150,7 @@ impl Qcow2 {
             return Ok(Mapping::Compressed(offset, len));
         }
         let offset = entry & OFFSET_MASK;
-        if offset % self.header.cluster_size() != 0 {
+        if !offset.is_multiple_of(self.header.cluster_size()) {
             return Err(corrupt("cluster", offset));
         }
         if entry & ZERO != 0 {
