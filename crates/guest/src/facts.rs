@@ -45,7 +45,6 @@ impl Unknown {
         "partition_table_corrupt",
         "service_start_not_known",
         "several_systems",
-        "system_not_recognised",
         "version_not_known",
     ];
 

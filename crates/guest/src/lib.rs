@@ -3,6 +3,7 @@
 
 mod checksum;
 mod error;
+mod examine;
 pub mod ext;
 pub mod facts;
 pub mod filesystem;
@@ -19,5 +20,6 @@ mod files;
 mod cloud_init;
 
 pub use error::{Error, Kind, Result};
+pub use examine::examine;
 pub use facts::{Evidence, Fact, Facts, Unknown};
 pub use tree::{FileKind, FileTree, MemoryTree, Stat};
