@@ -6,7 +6,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use url::Url;
 
-/// What every image has; everything else in an image is a property (Images API v2, "Show image").
+/// What every image has; everything else in an image is a property (Images API v2, "Show image"), but for the service's own notes
+/// on imports, `os_glance_*`.
 const BASE: [&str; 25] = [
     "checksum",
     "container_format",
@@ -67,7 +68,9 @@ impl Image {
     pub(super) fn read(fields: &Map<String, Value>) -> Option<Image> {
         let text = |name: &str| fields.get(name).and_then(Value::as_str).map(str::to_owned);
         let tags = fields.get("tags").and_then(Value::as_array).into_iter().flatten();
-        let properties = fields.iter().filter(|(name, _)| !BASE.contains(&name.as_str()));
+        let properties = fields
+            .iter()
+            .filter(|(name, _)| !BASE.contains(&name.as_str()) && !name.starts_with("os_glance_"));
         Some(Image {
             id: text("id")?,
             name: text("name"),

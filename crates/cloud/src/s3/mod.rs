@@ -254,11 +254,9 @@ impl Target for S3 {
             return Ok(());
         }
         let refused = refusal(&answer);
-        if refused.kind == TargetErrorKind::NotFound {
-            Ok(())
-        } else {
-            Err(refused)
-        }
+        // Swift speaks of a missing key when the upload was completed before.
+        let gone = refused.kind == TargetErrorKind::NotFound || is_missing_key(&answer, &refused);
+        if gone { Ok(()) } else { Err(refused) }
     }
 
     async fn stored(&self, key: &str) -> Result<Option<StoredObject>, TargetError> {

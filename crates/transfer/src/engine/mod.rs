@@ -183,7 +183,7 @@ impl Sending<'_> {
         let sha512 = match &job.sha512 {
             Some(sha512) if kept.len() == plan_len(&plan) => sha512.clone(),
             _ => {
-                self.become_uploading(job.state).await?;
+                self.become_uploading(self.job_now().await?.state).await?;
                 self.send_parts(&plan, file, &upload_id, kept).await?
             }
         };
