@@ -75,7 +75,7 @@ export class Files {
     this.#choosing = true;
     this.#chooseError = null;
     try {
-      this.add(await this.#backend.chooseFiles());
+      this.add(await this.#backend.chooseFiles(m.ui_choose_file_title()));
     } catch (reason) {
       this.#chooseError = asApiError(reason);
     } finally {

@@ -16,8 +16,8 @@ export type Unsubscribe = () => void;
 export interface Backend {
   /** Reads the file and judges it; sends nothing. */
   check(path: string): Promise<CheckedFile>;
-  /** Opens the system's file dialog; an empty list when it was closed without a choice. */
-  chooseFiles(): Promise<string[]>;
+  /** Opens the system's file dialog under this title; an empty list when it was closed without a choice. */
+  chooseFiles(title: string): Promise<string[]>;
   /** Files were dropped anywhere on the window. */
   onFilesDropped(callback: (paths: string[]) => void): Unsubscribe;
   /** Files are being dragged over the window (`true`), or no longer (`false`). */

@@ -26,7 +26,7 @@ function subscribe<Payload>(event: string, callback: (payload: Payload) => void)
 
 export const tauriBackend: Backend = {
   check: (path) => invoke<CheckedFile>("check_file", { path }),
-  chooseFiles: () => invoke<string[]>("choose_files"),
+  chooseFiles: (title) => invoke<string[]>("choose_files", { title }),
   onFilesDropped: (callback) => subscribe<DroppedFiles>("files-dropped", ({ paths }) => callback(paths)),
   onDragging: (callback) => subscribe<DragOver>("drag-over", ({ over }) => callback(over)),
   connections: () => invoke<Connection[]>("connections"),
