@@ -17,20 +17,48 @@ pub fn examine(disk: &Disk) -> Facts {
         Ok(table) => table,
         Err(error) => return nothing_read(&files::unknown(&error)),
     };
-    let candidates: Vec<Candidate> = table.partitions.iter().map(|partition| candidate(disk, &table, partition)).collect();
+    let candidates: Vec<Candidate> = table
+        .partitions
+        .iter()
+        .map(|partition| candidate(disk, &table, partition))
+        .collect();
     let choice = root::choose(&candidates);
     let system_facts = match choice.tree {
         Ok(tree) => SystemFacts::read(tree),
         Err(unknown) => SystemFacts::unread(&choice.root, &unknown),
     };
-    let SystemFacts { system, agent, datasources, sshd } = system_facts;
-    Facts { root: choice.root, table: Fact::Known(table), system, agent, datasources, sshd }
+    let SystemFacts {
+        system,
+        agent,
+        datasources,
+        sshd,
+    } = system_facts;
+    Facts {
+        root: choice.root,
+        table: Fact::Known(table),
+        system,
+        agent,
+        datasources,
+        sshd,
+    }
 }
 
 fn nothing_read(unknown: &Unknown) -> Facts {
     let root = Fact::Unknown(unknown.clone());
-    let SystemFacts { system, agent, datasources, sshd } = SystemFacts::unread(&root, unknown);
-    Facts { table: Fact::Unknown(unknown.clone()), root, system, agent, datasources, sshd }
+    let SystemFacts {
+        system,
+        agent,
+        datasources,
+        sshd,
+    } = SystemFacts::unread(&root, unknown);
+    Facts {
+        table: Fact::Unknown(unknown.clone()),
+        root,
+        system,
+        agent,
+        datasources,
+        sshd,
+    }
 }
 
 fn candidate(disk: &Disk, table: &PartitionTable, partition: &Partition) -> Candidate {
@@ -69,7 +97,12 @@ impl SystemFacts {
             Fact::Known(_) => Fact::Known(None),
             Fact::Unknown(unknown) => Fact::Unknown(unknown.clone()),
         };
-        Self { system: fact(system::read(&files)), agent, datasources, sshd: Fact::Known(sshd::read(&files)) }
+        Self {
+            system: fact(system::read(&files)),
+            agent,
+            datasources,
+            sshd: Fact::Known(sshd::read(&files)),
+        }
     }
 
     /// Files that are not read. Some filesystems are used by one family of systems only and tell at least that.

@@ -22,7 +22,10 @@ pub(crate) type Read<T> = Result<T, Unknown>;
 impl<'a> Files<'a> {
     /// Reads the mount points from `/etc/fstab`.
     pub(crate) fn new(tree: &'a dyn FileTree) -> Read<Self> {
-        let fstab = tree.read("/etc/fstab", FSTAB_LIMIT).map_err(|error| unknown(&error))?.unwrap_or_default();
+        let fstab = tree
+            .read("/etc/fstab", FSTAB_LIMIT)
+            .map_err(|error| unknown(&error))?
+            .unwrap_or_default();
         let mut elsewhere = mount_points(&String::from_utf8_lossy(&fstab));
         if elsewhere.iter().any(|point| point == "/usr") {
             for link in USR_LINKS {
@@ -61,7 +64,9 @@ impl<'a> Files<'a> {
 
     /// A text file with everything that is not UTF-8 replaced.
     pub(crate) fn read_text(&self, path: &str, limit: usize) -> Read<Option<String>> {
-        Ok(self.read(path, limit)?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+        Ok(self
+            .read(path, limit)?
+            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
     }
 
     /// Names in a directory in byte order; empty where there is none.
@@ -106,7 +111,8 @@ pub(crate) fn unknown(error: &Error) -> Unknown {
 }
 
 fn is_below(path: &str, point: &str) -> bool {
-    path.strip_prefix(point).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    path.strip_prefix(point)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Mount points below `/` that `fstab(5)` names; an octal escape (`\040`) stands for a space there and is left as it is.
@@ -128,15 +134,28 @@ mod tests {
     #[test]
     fn a_file_below_another_filesystem_is_not_said_to_be_missing() {
         let tree = MemoryTree::new()
-            .file("/etc/fstab", "# comment /etc\nUUID=1 / ext4 defaults 0 1\nUUID=2 /usr/ ext4 ro 0 2\nUUID=3 none swap\n")
+            .file(
+                "/etc/fstab",
+                "# comment /etc\nUUID=1 / ext4 defaults 0 1\nUUID=2 /usr/ ext4 ro 0 2\nUUID=3 none swap\n",
+            )
             .symlink("/sbin", "usr/sbin")
             .file("/usr/lib/os-release", "ID=debian\n");
         let files = Files::new(&tree).unwrap();
         let unknown = files.stat("/usr/sbin/sshd").unwrap_err();
-        assert_eq!((unknown.code.as_str(), unknown.params["mount"].as_str()), ("file_on_other_filesystem", "/usr"));
+        assert_eq!(
+            (unknown.code.as_str(), unknown.params["mount"].as_str()),
+            ("file_on_other_filesystem", "/usr")
+        );
         assert!(files.stat("/sbin/init").is_err(), "a merged /usr hides /sbin as well");
         assert_eq!(files.stat("/etc/ssh").unwrap(), None, "the root itself is certain");
-        assert_eq!(files.stat("/usrlocal").unwrap(), None, "a longer name is another directory");
-        assert!(files.stat("/usr/lib/os-release").unwrap().is_some(), "what is there is there");
+        assert_eq!(
+            files.stat("/usrlocal").unwrap(),
+            None,
+            "a longer name is another directory"
+        );
+        assert!(
+            files.stat("/usr/lib/os-release").unwrap().is_some(),
+            "what is there is there"
+        );
     }
 }

@@ -2,22 +2,22 @@
 //! was read. Knows no rule and no cloud.
 
 mod checksum;
+mod cloud_init;
 mod error;
 mod examine;
 pub mod ext;
 pub mod facts;
-pub mod filesystem;
-pub mod partition;
-pub mod tree;
-mod volume;
-mod root;
-mod version;
-mod system;
-mod sshd;
-mod services;
-mod packages;
 mod files;
-mod cloud_init;
+pub mod filesystem;
+mod packages;
+pub mod partition;
+mod root;
+mod services;
+mod sshd;
+mod system;
+pub mod tree;
+mod version;
+mod volume;
 
 pub use error::{Error, Kind, Result};
 pub use examine::examine;

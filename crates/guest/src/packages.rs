@@ -44,7 +44,10 @@ pub(crate) fn find(files: &Files<'_>, names: &[&str]) -> Read<Option<Package>> {
         return Ok(Some(package));
     }
     for path in ["/lib/apk/db/installed", "/usr/lib/apk/db/installed"] {
-        if let Some(package) = files.read(path, DATABASE_LIMIT)?.and_then(|text| find_apk(path, &text, names)) {
+        if let Some(package) = files
+            .read(path, DATABASE_LIMIT)?
+            .and_then(|text| find_apk(path, &text, names))
+        {
             return Ok(Some(package));
         }
     }
@@ -82,7 +85,10 @@ fn find_dpkg(files: &Files<'_>, names: &[&str]) -> Read<Option<Package>> {
 /// Lines with their numbers from 1; what is not UTF-8 is no line that anything is looked for in.
 fn numbered_lines(text: &[u8]) -> impl Iterator<Item = (u32, &str)> {
     (1..).zip(text.split(|byte| *byte == b'\n')).map(|(number, line)| {
-        (number, std::str::from_utf8(line).unwrap_or_default().trim_end_matches('\r'))
+        (
+            number,
+            std::str::from_utf8(line).unwrap_or_default().trim_end_matches('\r'),
+        )
     })
 }
 
@@ -143,9 +149,13 @@ fn find_pacman(files: &Files<'_>, names: &[&str]) -> Read<Option<Package>> {
             continue;
         }
         let path = format!("{LOCAL}/{folder}/desc");
-        let Some(text) = files.read(&path, DESCRIPTION_LIMIT)? else { continue };
+        let Some(text) = files.read(&path, DESCRIPTION_LIMIT)? else {
+            continue;
+        };
         let value_after = |heading: &str| {
-            let mut lines = numbered_lines(&text).skip_while(move |(_, line)| *line != heading).skip(1);
+            let mut lines = numbered_lines(&text)
+                .skip_while(move |(_, line)| *line != heading)
+                .skip(1);
             lines.next()
         };
         if let (Some((at, name)), Some((_, version))) = (value_after("%NAME%"), value_after("%VERSION%"))
@@ -186,30 +196,56 @@ mod tests {
     #[test]
     fn a_removed_package_is_not_installed() {
         let tree = MemoryTree::new().file("/var/lib/dpkg/status", STATUS);
-        assert_eq!(look(&tree, &["openssh-server"]).unwrap(), None, "deinstall ok config-files");
-        assert_eq!(look(&tree, &["init"]).unwrap(), None, "a part of a name is another package");
+        assert_eq!(
+            look(&tree, &["openssh-server"]).unwrap(),
+            None,
+            "deinstall ok config-files"
+        );
+        assert_eq!(
+            look(&tree, &["init"]).unwrap(),
+            None,
+            "a part of a name is another package"
+        );
     }
 
     #[test]
     fn the_last_stanza_needs_no_empty_line() {
-        let tree = MemoryTree::new()
-            .file("/var/lib/dpkg/status", "Package: openssh-server\nStatus: hold ok installed\nVersion: 1:9.2p1-2");
-        assert_eq!(look(&tree, &["openssh-server"]).unwrap().unwrap().version, "1:9.2p1-2", "on hold, yet installed");
+        let tree = MemoryTree::new().file(
+            "/var/lib/dpkg/status",
+            "Package: openssh-server\nStatus: hold ok installed\nVersion: 1:9.2p1-2",
+        );
+        assert_eq!(
+            look(&tree, &["openssh-server"]).unwrap().unwrap().version,
+            "1:9.2p1-2",
+            "on hold, yet installed"
+        );
     }
 
     #[test]
     fn other_databases_are_read_too() {
-        let distroless = MemoryTree::new().file("/var/lib/dpkg/status.d/cloud-init", "Package: cloud-init\nVersion: 25.1-1\n");
+        let distroless = MemoryTree::new().file(
+            "/var/lib/dpkg/status.d/cloud-init",
+            "Package: cloud-init\nVersion: 25.1-1\n",
+        );
         assert_eq!(look(&distroless, &["cloud-init"]).unwrap().unwrap().version, "25.1-1");
         let alpine = MemoryTree::new().file(
             "/lib/apk/db/installed",
             "C:Q1x=\nP:openssh\nV:9.9_p2-r0\n\nC:Q1y=\nP:cloud-init\nV:25.1.4-r0\nA:noarch\n\n",
         );
         let package = look(&alpine, &["cloud-init"]).unwrap().unwrap();
-        assert_eq!((package.version.as_str(), package.evidence.line), ("25.1.4-r0", Some(6)));
+        assert_eq!(
+            (package.version.as_str(), package.evidence.line),
+            ("25.1.4-r0", Some(6))
+        );
         let arch = MemoryTree::new()
-            .file("/var/lib/pacman/local/cloud-init-extra-1-1/desc", "%NAME%\ncloud-init-extra\n\n%VERSION%\n1-1\n")
-            .file("/var/lib/pacman/local/cloud-init-25.2-1/desc", "%NAME%\ncloud-init\n\n%VERSION%\n25.2-1\n");
+            .file(
+                "/var/lib/pacman/local/cloud-init-extra-1-1/desc",
+                "%NAME%\ncloud-init-extra\n\n%VERSION%\n1-1\n",
+            )
+            .file(
+                "/var/lib/pacman/local/cloud-init-25.2-1/desc",
+                "%NAME%\ncloud-init\n\n%VERSION%\n25.2-1\n",
+            );
         assert_eq!(look(&arch, &["cloud-init"]).unwrap().unwrap().version, "25.2-1");
     }
 
@@ -217,6 +253,9 @@ mod tests {
     fn rpm_is_named_and_not_guessed() {
         let tree = MemoryTree::new().file("/var/lib/rpm/Packages", "\0");
         let unknown = look(&tree, &["cloud-init"]).unwrap_err();
-        assert_eq!((unknown.code.as_str(), unknown.params["kind"].as_str()), ("package_database_not_read", "rpm-berkeley"));
+        assert_eq!(
+            (unknown.code.as_str(), unknown.params["kind"].as_str()),
+            ("package_database_not_read", "rpm-berkeley")
+        );
     }
 }

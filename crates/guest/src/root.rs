@@ -18,7 +18,13 @@ const RELEASES: &[&str] = &[
     "/etc/alpine-release",
 ];
 
-const INITS: &[&str] = &["/sbin/init", "/usr/sbin/init", "/usr/lib/systemd/systemd", "/lib/systemd/systemd", "/init"];
+const INITS: &[&str] = &[
+    "/sbin/init",
+    "/usr/sbin/init",
+    "/usr/lib/systemd/systemd",
+    "/lib/systemd/systemd",
+    "/init",
+];
 
 /// A partition, or a disk without a table, and what stands in it.
 pub(crate) struct Candidate {
@@ -34,7 +40,12 @@ pub(crate) struct Candidate {
 
 impl Candidate {
     fn root(&self, filesystem: &str, read: bool) -> Root {
-        Root { filesystem: filesystem.to_owned(), partition: self.number, layers: Vec::new(), read }
+        Root {
+            filesystem: filesystem.to_owned(),
+            partition: self.number,
+            layers: Vec::new(),
+            read,
+        }
     }
 }
 
@@ -46,7 +57,10 @@ pub(crate) struct Choice<'a> {
 
 impl Choice<'_> {
     fn unknown(unknown: Unknown) -> Self {
-        Self { root: Fact::Unknown(unknown.clone()), tree: Err(unknown) }
+        Self {
+            root: Fact::Unknown(unknown.clone()),
+            tree: Err(unknown),
+        }
     }
 }
 
@@ -65,7 +79,9 @@ pub(crate) fn choose(candidates: &[Candidate]) -> Choice<'_> {
     let mut roots: Vec<(Likeness, &Candidate, &str, &dyn FileTree)> = Vec::new();
     let mut unread: Vec<(&Candidate, &str, Unknown)> = Vec::new();
     for candidate in candidates {
-        let Some(filesystem) = candidate.filesystem.as_deref() else { continue };
+        let Some(filesystem) = candidate.filesystem.as_deref() else {
+            continue;
+        };
         match &candidate.tree {
             Some(Ok(tree)) => match likeness(tree.as_ref()) {
                 Ok(Likeness::None) => {}
@@ -83,12 +99,17 @@ pub(crate) fn choose(candidates: &[Candidate]) -> Choice<'_> {
     let most = roots.iter().map(|(likeness, ..)| *likeness).max();
     roots.retain(|(likeness, ..)| Some(*likeness) == most);
     match roots.as_slice() {
-        [(_, candidate, filesystem, tree)] => {
-            Choice { root: Fact::Known(Some(candidate.root(filesystem, true))), tree: Ok(*tree) }
-        }
+        [(_, candidate, filesystem, tree)] => Choice {
+            root: Fact::Known(Some(candidate.root(filesystem, true))),
+            tree: Ok(*tree),
+        },
         [] => choose_unread(candidates, &unread),
         several => {
-            let numbers: Vec<String> = several.iter().filter_map(|(_, root, ..)| root.number).map(|number| number.to_string()).collect();
+            let numbers: Vec<String> = several
+                .iter()
+                .filter_map(|(_, root, ..)| root.number)
+                .map(|number| number.to_string())
+                .collect();
             Choice::unknown(Unknown::new("several_systems").with("partitions", numbers.join(", ")))
         }
     }
@@ -97,13 +118,18 @@ pub(crate) fn choose(candidates: &[Candidate]) -> Choice<'_> {
 /// No readable filesystem is a root: the largest of those that could be, as long as all are of one kind.
 fn choose_unread<'a>(candidates: &[Candidate], unread: &[(&Candidate, &str, Unknown)]) -> Choice<'a> {
     let Some((largest, filesystem, unknown)) = unread.iter().max_by_key(|(candidate, ..)| candidate.len) else {
-        let blank = candidates.iter().find(|candidate| candidate.filesystem.is_none() && candidate.len >= MIN_ROOT);
+        let blank = candidates
+            .iter()
+            .find(|candidate| candidate.filesystem.is_none() && candidate.len >= MIN_ROOT);
         return match blank {
             Some(candidate) => {
                 let number = candidate.number.map(|number| number.to_string()).unwrap_or_default();
                 Choice::unknown(Unknown::new("filesystem_not_recognised").with("partition", number))
             }
-            None => Choice { root: Fact::Known(None), tree: Err(Unknown::new("no_system")) },
+            None => Choice {
+                root: Fact::Known(None),
+                tree: Err(Unknown::new("no_system")),
+            },
         };
     };
     let mut kinds: Vec<&str> = unread.iter().map(|(_, kind, _)| *kind).collect();
@@ -112,7 +138,10 @@ fn choose_unread<'a>(candidates: &[Candidate], unread: &[(&Candidate, &str, Unkn
     if kinds.len() > 1 {
         return Choice::unknown(Unknown::new("filesystem_not_read").with("filesystem", kinds.join(", ")));
     }
-    Choice { root: Fact::Known(Some(largest.root(filesystem, false))), tree: Err(unknown.clone()) }
+    Choice {
+        root: Fact::Known(Some(largest.root(filesystem, false))),
+        tree: Err(unknown.clone()),
+    }
 }
 
 fn likeness(tree: &dyn FileTree) -> Result<Likeness, Error> {
@@ -143,15 +172,25 @@ mod tests {
     use crate::{Kind, MemoryTree};
 
     fn candidate(number: u32, filesystem: &str, len: u64) -> Candidate {
-        Candidate { number: Some(number), len, filesystem: Some(filesystem.to_owned()), tree: None }
+        Candidate {
+            number: Some(number),
+            len,
+            filesystem: Some(filesystem.to_owned()),
+            tree: None,
+        }
     }
 
     fn with_tree(number: u32, tree: MemoryTree) -> Candidate {
-        Candidate { tree: Some(Ok(Box::new(tree))), ..candidate(number, "ext4", 1 << 30) }
+        Candidate {
+            tree: Some(Ok(Box::new(tree))),
+            ..candidate(number, "ext4", 1 << 30)
+        }
     }
 
     fn system() -> MemoryTree {
-        MemoryTree::new().symlink("/etc/os-release", "../usr/lib/os-release").symlink("/sbin/init", "/lib/systemd/systemd")
+        MemoryTree::new()
+            .symlink("/etc/os-release", "../usr/lib/os-release")
+            .symlink("/sbin/init", "/lib/systemd/systemd")
     }
 
     fn boot() -> MemoryTree {
@@ -164,9 +203,18 @@ mod tests {
 
     #[test]
     fn the_filesystem_with_a_system_is_the_root() {
-        let root = chosen(&[with_tree(1, boot()), candidate(14, "vfat", 1 << 20), with_tree(3, system())]);
-        let Fact::Known(Some(root)) = root else { panic!("{root:?}") };
-        assert_eq!((root.partition, root.filesystem.as_str(), root.read), (Some(3), "ext4", true));
+        let root = chosen(&[
+            with_tree(1, boot()),
+            candidate(14, "vfat", 1 << 20),
+            with_tree(3, system()),
+        ]);
+        let Fact::Known(Some(root)) = root else {
+            panic!("{root:?}")
+        };
+        assert_eq!(
+            (root.partition, root.filesystem.as_str(), root.read),
+            (Some(3), "ext4", true)
+        );
     }
 
     #[test]
@@ -174,20 +222,41 @@ mod tests {
         let rescue = system().without("/sbin/init");
         let root = chosen(&[with_tree(1, rescue), with_tree(2, system())]);
         assert!(matches!(root, Fact::Known(Some(Root { partition: Some(2), .. }))));
-        let Fact::Unknown(unknown) = chosen(&[with_tree(1, system()), with_tree(2, system())]) else { panic!() };
-        assert_eq!((unknown.code.as_str(), unknown.params["partitions"].as_str()), ("several_systems", "1, 2"));
+        let Fact::Unknown(unknown) = chosen(&[with_tree(1, system()), with_tree(2, system())]) else {
+            panic!()
+        };
+        assert_eq!(
+            (unknown.code.as_str(), unknown.params["partitions"].as_str()),
+            ("several_systems", "1, 2")
+        );
     }
 
     #[test]
     fn a_filesystem_that_is_not_read_is_named_as_the_root_only_without_doubt() {
-        let boot_and_root = [candidate(1, "vfat", 1 << 20), candidate(2, "xfs", 1 << 30), candidate(3, "xfs", 8 << 30)];
+        let boot_and_root = [
+            candidate(1, "vfat", 1 << 20),
+            candidate(2, "xfs", 1 << 30),
+            candidate(3, "xfs", 8 << 30),
+        ];
         let choice = choose(&boot_and_root);
-        assert!(matches!(&choice.root, Fact::Known(Some(Root { partition: Some(3), read: false, .. }))));
+        assert!(matches!(
+            &choice.root,
+            Fact::Known(Some(Root {
+                partition: Some(3),
+                read: false,
+                ..
+            }))
+        ));
         assert_eq!(choice.tree.err().unwrap().params["filesystem"], "xfs");
-        let Fact::Unknown(unknown) = chosen(&[candidate(1, "xfs", 1 << 30), candidate(2, "lvm", 8 << 30)]) else { panic!() };
+        let Fact::Unknown(unknown) = chosen(&[candidate(1, "xfs", 1 << 30), candidate(2, "lvm", 8 << 30)]) else {
+            panic!()
+        };
         assert_eq!(unknown.params["filesystem"], "lvm, xfs");
         assert!(
-            matches!(chosen(&[candidate(1, "xfs", 9 << 30), with_tree(2, system())]), Fact::Known(Some(Root { read: true, .. }))),
+            matches!(
+                chosen(&[candidate(1, "xfs", 9 << 30), with_tree(2, system())]),
+                Fact::Known(Some(Root { read: true, .. }))
+            ),
             "a data disk beside the root does not matter"
         );
     }
@@ -206,8 +275,16 @@ mod tests {
 
     #[test]
     fn nothing_is_only_said_when_everything_was_judged() {
-        assert_eq!(chosen(&[with_tree(1, boot()), candidate(2, "swap", 1 << 30)]), Fact::Known(None));
-        let blank = Candidate { number: Some(1), len: 1 << 30, filesystem: None, tree: None };
+        assert_eq!(
+            chosen(&[with_tree(1, boot()), candidate(2, "swap", 1 << 30)]),
+            Fact::Known(None)
+        );
+        let blank = Candidate {
+            number: Some(1),
+            len: 1 << 30,
+            filesystem: None,
+            tree: None,
+        };
         assert!(matches!(chosen(&[blank]), Fact::Unknown(unknown) if unknown.code == "filesystem_not_recognised"));
     }
 }

@@ -6,8 +6,12 @@ use crate::{
 };
 
 /// Where systemd looks for units, the administrator's folder first (systemd.unit(5)).
-const UNIT_FOLDERS: &[&str] =
-    &["/etc/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"];
+const UNIT_FOLDERS: &[&str] = &[
+    "/etc/systemd/system",
+    "/usr/local/lib/systemd/system",
+    "/usr/lib/systemd/system",
+    "/lib/systemd/system",
+];
 
 /// Targets that a normal boot reaches; a link for `rescue.target` starts nothing.
 const BOOT_TARGETS: &[&str] = &[
@@ -60,7 +64,9 @@ pub(crate) fn init(files: &Files<'_>) -> Read<Init> {
     if !files.list("/etc/runlevels/default")?.is_empty() {
         return Ok(Init::OpenRc);
     }
-    if files.first_file(&["/usr/lib/systemd/systemd", "/lib/systemd/systemd"])?.is_some()
+    if files
+        .first_file(&["/usr/lib/systemd/systemd", "/lib/systemd/systemd"])?
+        .is_some()
         && !files.exists("/sbin/init")?
     {
         return Ok(Init::Systemd);
@@ -130,7 +136,9 @@ pub(crate) fn mask(files: &Files<'_>, unit: &str) -> Read<Option<Evidence>> {
     if let Some(target) = files.read_link(&path)? {
         return Ok((target == "/dev/null").then(|| Evidence::path(path).value(&target)));
     }
-    let empty = files.lstat(&path)?.is_some_and(|stat| stat.kind == crate::FileKind::File && stat.size == 0);
+    let empty = files
+        .lstat(&path)?
+        .is_some_and(|stat| stat.kind == crate::FileKind::File && stat.size == 0);
     Ok(empty.then(|| Evidence::path(path)))
 }
 
@@ -172,7 +180,9 @@ fn start_sysv(files: &Files<'_>, scripts: &[&str]) -> Read<Start> {
     for level in ['3', '2', '4', '5'] {
         for folder in [format!("/etc/rc{level}.d"), format!("/etc/rc.d/rc{level}.d")] {
             for name in files.list(&folder)? {
-                let Some(script) = name.strip_prefix('S').map(|rest| rest.trim_start_matches(|c: char| c.is_ascii_digit()))
+                let Some(script) = name
+                    .strip_prefix('S')
+                    .map(|rest| rest.trim_start_matches(|c: char| c.is_ascii_digit()))
                 else {
                     continue;
                 };
@@ -227,7 +237,9 @@ mod tests {
 
     #[test]
     fn a_link_without_its_unit_starts_nothing() {
-        let tree = debian().symlink(WANTS, "/lib/systemd/system/ssh.service").without("/usr/lib/systemd/system/ssh.service");
+        let tree = debian()
+            .symlink(WANTS, "/lib/systemd/system/ssh.service")
+            .without("/usr/lib/systemd/system/ssh.service");
         assert_eq!(ssh(&tree).unwrap(), Start::No, "what `dpkg --remove` leaves behind");
     }
 
@@ -239,16 +251,20 @@ mod tests {
         ] {
             let tree = tree.symlink(WANTS, "/lib/systemd/system/ssh.service");
             assert!(matches!(ssh(&tree).unwrap(), Start::Masked(_)));
-            let socket = tree
-                .file("/usr/lib/systemd/system/ssh.socket", "[Socket]\n")
-                .symlink("/etc/systemd/system/sockets.target.wants/ssh.socket", "/lib/systemd/system/ssh.socket");
+            let socket = tree.file("/usr/lib/systemd/system/ssh.socket", "[Socket]\n").symlink(
+                "/etc/systemd/system/sockets.target.wants/ssh.socket",
+                "/lib/systemd/system/ssh.socket",
+            );
             assert!(matches!(ssh(&socket).unwrap(), Start::Yes(unit, _) if unit == "ssh.socket"));
         }
     }
 
     #[test]
     fn links_for_the_rescue_target_do_not_count() {
-        let tree = debian().symlink("/etc/systemd/system/rescue.target.wants/ssh.service", "/lib/systemd/system/ssh.service");
+        let tree = debian().symlink(
+            "/etc/systemd/system/rescue.target.wants/ssh.service",
+            "/lib/systemd/system/ssh.service",
+        );
         assert_eq!(ssh(&tree).unwrap(), Start::No);
     }
 
@@ -256,9 +272,19 @@ mod tests {
     fn presets_may_decide_at_the_first_boot_only() {
         let fresh = debian().file("/etc/machine-id", "uninitialized\n");
         assert_eq!(ssh(&fresh).unwrap_err().code, "first_boot_presets");
-        assert_eq!(ssh(&debian().without("/etc/machine-id")).unwrap_err().code, "first_boot_presets");
-        assert_eq!(ssh(&debian()).unwrap(), Start::No, "an empty machine-id is no first boot");
-        assert!(matches!(ssh(&fresh.symlink(WANTS, "x")).unwrap(), Start::Yes(..)), "what is linked starts anyway");
+        assert_eq!(
+            ssh(&debian().without("/etc/machine-id")).unwrap_err().code,
+            "first_boot_presets"
+        );
+        assert_eq!(
+            ssh(&debian()).unwrap(),
+            Start::No,
+            "an empty machine-id is no first boot"
+        );
+        assert!(
+            matches!(ssh(&fresh.symlink(WANTS, "x")).unwrap(), Start::Yes(..)),
+            "what is linked starts anyway"
+        );
     }
 
     #[test]
@@ -276,13 +302,22 @@ mod tests {
             .program("/etc/init.d/ssh", "#!/bin/sh\n")
             .symlink("/etc/rc3.d/K01cups", "../init.d/cups")
             .symlink("/etc/rc3.d/S02ssh", "../init.d/ssh");
-        assert!(matches!(ssh(&sysv).unwrap(), Start::Yes(_, evidence) if evidence.path.as_deref() == Some("/etc/rc3.d/S02ssh")));
-        assert_eq!(ssh(&sysv.without("/etc/init.d/ssh")).unwrap(), Start::No, "the script is gone");
+        assert!(
+            matches!(ssh(&sysv).unwrap(), Start::Yes(_, evidence) if evidence.path.as_deref() == Some("/etc/rc3.d/S02ssh"))
+        );
+        assert_eq!(
+            ssh(&sysv.without("/etc/init.d/ssh")).unwrap(),
+            Start::No,
+            "the script is gone"
+        );
     }
 
     #[test]
     fn an_unknown_init_is_not_guessed() {
         let tree = MemoryTree::new().program("/sbin/init", "runit");
-        assert_eq!(init(&Files::new(&tree).unwrap()).unwrap_err().code, "service_start_not_known");
+        assert_eq!(
+            init(&Files::new(&tree).unwrap()).unwrap_err().code,
+            "service_start_not_known"
+        );
     }
 }

@@ -54,7 +54,9 @@ pub(crate) fn read(files: &Files<'_>) -> Sshd {
 
 /// The program decides: a removed package takes it along, and one that was built from source has no package.
 fn installed(files: &Files<'_>) -> Read<(bool, Vec<Evidence>)> {
-    let Some(program) = files.first_file(PROGRAMS)? else { return Ok((false, Vec::new())) };
+    let Some(program) = files.first_file(PROGRAMS)? else {
+        return Ok((false, Vec::new()));
+    };
     let mut evidence = vec![Evidence::path(program)];
     // Only more evidence; whether the database can be read changes nothing.
     if let Ok(Some(package)) = packages::find(files, PACKAGES) {
@@ -82,7 +84,9 @@ fn started(files: &Files<'_>) -> Read<(Option<&'static str>, Vec<Evidence>)> {
 /// Does the unit or start script ask for the switch? Only Debian's do.
 fn heeds_switch(files: &Files<'_>, name: &str) -> Read<bool> {
     let path = services::unit_file(files, name)?.unwrap_or_else(|| format!("/etc/init.d/{name}"));
-    Ok(files.read_text(&path, UNIT_LIMIT)?.is_some_and(|text| text.contains("sshd_not_to_be_run")))
+    Ok(files
+        .read_text(&path, UNIT_LIMIT)?
+        .is_some_and(|text| text.contains("sshd_not_to_be_run")))
 }
 
 #[cfg(test)]
@@ -98,10 +102,22 @@ mod tests {
             .symlink("/usr/sbin/init", "/lib/systemd/systemd")
             .file("/etc/machine-id", "")
             .program("/usr/sbin/sshd", "\x7fELF")
-            .program("/etc/init.d/ssh", "if test -e /etc/ssh/sshd_not_to_be_run; then exit 0; fi\n")
-            .file("/usr/lib/systemd/system/ssh.service", "[Unit]\nConditionPathExists=!/etc/ssh/sshd_not_to_be_run\n[Install]\nAlias=sshd.service\n")
-            .file("/var/lib/dpkg/status", "Package: openssh-server\nStatus: install ok installed\nVersion: 1:9.2p1-2+deb12u10\n")
-            .symlink("/etc/systemd/system/multi-user.target.wants/ssh.service", "/lib/systemd/system/ssh.service")
+            .program(
+                "/etc/init.d/ssh",
+                "if test -e /etc/ssh/sshd_not_to_be_run; then exit 0; fi\n",
+            )
+            .file(
+                "/usr/lib/systemd/system/ssh.service",
+                "[Unit]\nConditionPathExists=!/etc/ssh/sshd_not_to_be_run\n[Install]\nAlias=sshd.service\n",
+            )
+            .file(
+                "/var/lib/dpkg/status",
+                "Package: openssh-server\nStatus: install ok installed\nVersion: 1:9.2p1-2+deb12u10\n",
+            )
+            .symlink(
+                "/etc/systemd/system/multi-user.target.wants/ssh.service",
+                "/lib/systemd/system/ssh.service",
+            )
             .symlink("/etc/systemd/system/sshd.service", "/lib/systemd/system/ssh.service")
     }
 
@@ -112,8 +128,14 @@ mod tests {
     #[test]
     fn a_stock_debian_starts_its_server() {
         let sshd = read_sshd(&debian());
-        assert_eq!((&sshd.installed, &sshd.enabled), (&Fact::Known(true), &Fact::Known(true)));
-        assert_eq!(sshd.installed_evidence[1].value.as_deref(), Some("openssh-server 1:9.2p1-2+deb12u10"));
+        assert_eq!(
+            (&sshd.installed, &sshd.enabled),
+            (&Fact::Known(true), &Fact::Known(true))
+        );
+        assert_eq!(
+            sshd.installed_evidence[1].value.as_deref(),
+            Some("openssh-server 1:9.2p1-2+deb12u10")
+        );
     }
 
     #[test]
@@ -122,7 +144,10 @@ mod tests {
             .without("/usr/sbin/sshd")
             .without("/usr/lib/systemd/system/ssh.service")
             .symlink("/etc/rc3.d/S01ssh", "../init.d/ssh")
-            .file("/var/lib/dpkg/status", "Package: openssh-server\nStatus: deinstall ok config-files\nVersion: 1:9.2p1-2\n");
+            .file(
+                "/var/lib/dpkg/status",
+                "Package: openssh-server\nStatus: deinstall ok config-files\nVersion: 1:9.2p1-2\n",
+            );
         let sshd = read_sshd(&tree);
         assert_eq!((sshd.installed, sshd.enabled), (Fact::Known(false), Fact::Known(false)));
     }
@@ -133,19 +158,28 @@ mod tests {
         let sshd = read_sshd(&tree);
         assert_eq!(sshd.not_started_because.as_deref(), Some("not_to_be_run"));
         let deaf = tree.file("/usr/lib/systemd/system/ssh.service", "[Unit]\n");
-        assert_eq!(read_sshd(&deaf).enabled, Fact::Known(true), "another distribution's unit does not ask");
+        assert_eq!(
+            read_sshd(&deaf).enabled,
+            Fact::Known(true),
+            "another distribution's unit does not ask"
+        );
     }
 
     #[test]
     fn a_masked_server_says_so() {
         let sshd = read_sshd(&debian().symlink("/etc/systemd/system/ssh.service", "/dev/null"));
         assert_eq!(sshd.not_started_because.as_deref(), Some("masked"));
-        assert_eq!(sshd.enabled_evidence[0].path.as_deref(), Some("/etc/systemd/system/ssh.service"));
+        assert_eq!(
+            sshd.enabled_evidence[0].path.as_deref(),
+            Some("/etc/systemd/system/ssh.service")
+        );
     }
 
     #[test]
     fn rpm_is_not_needed_to_see_the_program() {
-        let tree = debian().without("/var/lib/dpkg").file("/var/lib/rpm/rpmdb.sqlite", "SQLite format 3\0");
+        let tree = debian()
+            .without("/var/lib/dpkg")
+            .file("/var/lib/rpm/rpmdb.sqlite", "SQLite format 3\0");
         assert_eq!(read_sshd(&tree).installed, Fact::Known(true));
         assert_eq!(read_sshd(&tree.without("/usr/sbin/sshd")).installed, Fact::Known(false));
     }

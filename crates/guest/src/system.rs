@@ -17,13 +17,22 @@ const OS_RELEASE: &[&str] = &["/etc/os-release", "/usr/lib/os-release"];
 const OLD_RELEASES: &[&str] = &["/etc/centos-release", "/etc/redhat-release", "/etc/system-release"];
 
 /// Programs that every system has, to read the machine from; init first.
-const PROGRAMS: &[&str] =
-    &["/sbin/init", "/usr/lib/systemd/systemd", "/lib/systemd/systemd", "/bin/busybox", "/bin/sh", "/usr/bin/sh"];
+const PROGRAMS: &[&str] = &[
+    "/sbin/init",
+    "/usr/lib/systemd/systemd",
+    "/lib/systemd/systemd",
+    "/bin/busybox",
+    "/bin/sh",
+    "/usr/bin/sh",
+];
 
 /// Reads the operating system off its root; `None` if it is not recognised.
 pub(crate) fn read(files: &Files<'_>) -> Read<Option<System>> {
     let Some(system) = release(files)? else { return Ok(None) };
-    Ok(Some(System { architecture: architecture(files), ..system }))
+    Ok(Some(System {
+        architecture: architecture(files),
+        ..system
+    }))
 }
 
 fn release(files: &Files<'_>) -> Read<Option<System>> {
@@ -39,8 +48,17 @@ fn release(files: &Files<'_>) -> Read<Option<System>> {
     }
     for (path, id) in [("/etc/alpine-release", "alpine"), ("/etc/debian_version", "debian")] {
         if let Some(text) = files.read_text(path, RELEASE_LIMIT)? {
-            let version = text.lines().next().map(|line| shorten(line.trim())).filter(|version| !version.is_empty());
-            return Ok(Some(linux(Some(id), version.as_deref(), None, Evidence::path(path).line(1).value(text.trim()))));
+            let version = text
+                .lines()
+                .next()
+                .map(|line| shorten(line.trim()))
+                .filter(|version| !version.is_empty());
+            return Ok(Some(linux(
+                Some(id),
+                version.as_deref(),
+                None,
+                Evidence::path(path).line(1).value(text.trim()),
+            )));
         }
     }
     Ok(None)
@@ -76,7 +94,9 @@ fn from_os_release(path: &str, text: &str) -> System {
     let id = id.map_or_else(|| "linux".to_owned(), |(id, ..)| id);
     System {
         family: family(&id).to_owned(),
-        like: field("ID_LIKE").map(|(like, ..)| like.split_whitespace().map(str::to_owned).collect()).unwrap_or_default(),
+        like: field("ID_LIKE")
+            .map(|(like, ..)| like.split_whitespace().map(str::to_owned).collect())
+            .unwrap_or_default(),
         version: field("VERSION_ID").map(|(version, ..)| version),
         name: field("PRETTY_NAME").map(|(name, ..)| name),
         architecture: None,
@@ -99,7 +119,10 @@ fn family(id: &str) -> &'static str {
 
 /// A name that a person reads; no more of it than an evidence shows.
 fn shorten(name: &str) -> String {
-    name.chars().filter(|c| !c.is_control()).take(Evidence::MAX_VALUE).collect()
+    name.chars()
+        .filter(|c| !c.is_control())
+        .take(Evidence::MAX_VALUE)
+        .collect()
 }
 
 /// Takes a shell's quotes off, as far as os-release(5) allows them.
@@ -108,7 +131,10 @@ fn unquote(value: &str) -> String {
     if let Some(inner) = value.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\'')) {
         return inner.to_owned();
     }
-    let inner = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(value);
+    let inner = value
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'))
+        .unwrap_or(value);
     let mut plain = String::with_capacity(inner.len());
     let mut characters = inner.chars();
     while let Some(character) = characters.next() {
@@ -133,7 +159,10 @@ fn from_old_release(path: &str, text: &str) -> System {
         ("Fedora", "fedora"),
         ("Amazon", "amzn"),
     ];
-    let id = known.into_iter().find(|(start, _)| product.starts_with(start)).map(|(_, id)| id);
+    let id = known
+        .into_iter()
+        .find(|(start, _)| product.starts_with(start))
+        .map(|(_, id)| id);
     let version = rest.split_whitespace().next();
     System {
         like: vec!["rhel".to_owned(), "fedora".to_owned()],
@@ -143,7 +172,10 @@ fn from_old_release(path: &str, text: &str) -> System {
 
 /// The machine of the first program that is an ELF file. Not being able to tell it is no reason to doubt the rest.
 fn architecture(files: &Files<'_>) -> Option<String> {
-    PROGRAMS.iter().find_map(|path| elf_machine(&files.read_start(path, 20).ok()??)).map(str::to_owned)
+    PROGRAMS
+        .iter()
+        .find_map(|path| elf_machine(&files.read_start(path, 20).ok()??))
+        .map(str::to_owned)
 }
 
 /// `uname -m`'s name for an ELF header's machine (System V ABI, chapter 4, "ELF Header": class at byte 4, byte order at
@@ -155,7 +187,11 @@ fn elf_machine(header: &[u8]) -> Option<&'static str> {
     let bits64 = *header.get(4)? == 2;
     let little = *header.get(5)? == 1;
     let field = [*header.get(18)?, *header.get(19)?];
-    let machine = if little { u16::from_le_bytes(field) } else { u16::from_be_bytes(field) };
+    let machine = if little {
+        u16::from_le_bytes(field)
+    } else {
+        u16::from_be_bytes(field)
+    };
     Some(match (machine, bits64, little) {
         (3, ..) => "i686",
         (62, ..) => "x86_64",
@@ -208,8 +244,10 @@ mod tests {
 
     #[test]
     fn quotes_and_later_lines_are_read_as_a_shell_does() {
-        let tree = MemoryTree::new()
-            .file("/etc/os-release", "ID=old\n ID='rocky'\nID_LIKE=\"rhel centos fedora\"\nPRETTY_NAME=\"A \\\"b\\\" \\$c\"\nVERSION_ID=9.5\n");
+        let tree = MemoryTree::new().file(
+            "/etc/os-release",
+            "ID=old\n ID='rocky'\nID_LIKE=\"rhel centos fedora\"\nPRETTY_NAME=\"A \\\"b\\\" \\$c\"\nVERSION_ID=9.5\n",
+        );
         let system = read_system(&tree).unwrap();
         assert_eq!(system.distribution.as_deref(), Some("rocky"));
         assert_eq!(system.like, ["rhel", "centos", "fedora"]);
@@ -224,7 +262,10 @@ mod tests {
             .file("/etc/centos-release", "CentOS release 6.10 (Final)\n")
             .symlink("/etc/redhat-release", "centos-release");
         let system = read_system(&tree).unwrap();
-        assert_eq!((system.distribution.as_deref(), system.version.as_deref()), (Some("centos"), Some("6.10")));
+        assert_eq!(
+            (system.distribution.as_deref(), system.version.as_deref()),
+            (Some("centos"), Some("6.10"))
+        );
         assert_eq!(read_system(&MemoryTree::new().dir("/etc")), None, "nothing is guessed");
     }
 

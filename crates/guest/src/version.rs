@@ -92,7 +92,10 @@ fn compare_text(left: &str, right: &str) -> Ordering {
         Some(letter) if letter.is_ascii_alphabetic() => i32::from(*letter),
         Some(sign) => i32::from(*sign) + 256,
     };
-    (0..length).map(|index| rank(left, index).cmp(&rank(right, index))).find(|ordering| ordering.is_ne()).unwrap_or(Ordering::Equal)
+    (0..length)
+        .map(|index| rank(left, index).cmp(&rank(right, index)))
+        .find(|ordering| ordering.is_ne())
+        .unwrap_or(Ordering::Equal)
 }
 
 /// Numbers of any length; an empty one counts as zero.
@@ -138,13 +141,23 @@ mod tests {
                 assert_eq!(compare_part(left, right), index.cmp(&other), "{left:?} {right:?}");
             }
         }
-        assert_eq!(compare_dpkg("1.0-1", "1.0"), Ordering::Greater, "an absent revision is the earliest");
+        assert_eq!(
+            compare_dpkg("1.0-1", "1.0"),
+            Ordering::Greater,
+            "an absent revision is the earliest"
+        );
         assert_eq!(compare_dpkg("1.0-0", "1.0"), Ordering::Equal);
-        assert_eq!(compare_dpkg("99999999999999999999999", "100000000000000000000000"), Ordering::Less);
+        assert_eq!(
+            compare_dpkg("99999999999999999999999", "100000000000000000000000"),
+            Ordering::Less
+        );
     }
 
     fn dpkg(left: &str, operator: &str, right: &str) -> Option<bool> {
-        let status = Command::new("dpkg").args(["--compare-versions", left, operator, right]).status().ok()?;
+        let status = Command::new("dpkg")
+            .args(["--compare-versions", left, operator, right])
+            .status()
+            .ok()?;
         match status.code() {
             Some(0) => Some(true),
             Some(1) => Some(false),

@@ -68,7 +68,10 @@ impl Tokens<'_> {
             } else if first == '"' || first == '\'' {
                 return self.text(first).map(|text| (Token::Text(text), line));
             } else if first.is_alphanumeric() || first == '_' {
-                let end = self.rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(self.rest.len());
+                let end = self
+                    .rest
+                    .find(|c: char| !c.is_alphanumeric() && c != '_')
+                    .unwrap_or(self.rest.len());
                 let name = self.rest.get(..end)?.to_owned();
                 self.skip(end);
                 return Some((Token::Name(name), line));
@@ -92,7 +95,11 @@ impl Tokens<'_> {
     /// A string in single, double or tripled quotes.
     fn text(&mut self, quote: char) -> Option<String> {
         let triple = quote.to_string().repeat(3);
-        let end = if self.rest.starts_with(&triple) { triple } else { quote.to_string() };
+        let end = if self.rest.starts_with(&triple) {
+            triple
+        } else {
+            quote.to_string()
+        };
         self.skip(end.len());
         let mut text = String::new();
         let mut characters = self.rest.char_indices();
@@ -129,15 +136,25 @@ mod tests {
     #[test]
     fn older_and_odd_literals_are_read() {
         let old = "CFG_BUILTIN = {\n    'datasource_list': [\n        'NoCloud',\n        # ']' in a comment\n        'ConfigDrive'],\n}\n";
-        assert_eq!(parse(old), Some((vec!["NoCloud".to_owned(), "ConfigDrive".to_owned()], 2)));
+        assert_eq!(
+            parse(old),
+            Some((vec!["NoCloud".to_owned(), "ConfigDrive".to_owned()], 2))
+        );
         let odd = "\"\"\"CFG_BUILTIN = {'datasource_list': ['Wrong']}\n\"\"\"\nCFG_BUILTIN = {'x': ('datasource_list', 1), \"datasource_list\": (\"Config\" \"Drive\",)}";
-        assert_eq!(parse(odd), Some((vec!["ConfigDrive".to_owned()], 3)), "a text is no code; texts side by side are one");
+        assert_eq!(
+            parse(odd),
+            Some((vec!["ConfigDrive".to_owned()], 3)),
+            "a text is no code; texts side by side are one"
+        );
     }
 
     #[test]
     fn what_is_computed_is_not_guessed() {
         assert_eq!(parse("CFG_BUILTIN = {'datasource_list': sources()}"), None);
-        assert_eq!(parse("CFG_BUILTIN = {'datasource_list': ['NoCloud'] + more}").map(|(list, _)| list), None);
+        assert_eq!(
+            parse("CFG_BUILTIN = {'datasource_list': ['NoCloud'] + more}").map(|(list, _)| list),
+            None
+        );
         assert_eq!(parse("CFG_BUILTIN = {'datasource_list': ['NoCloud', "), None, "cut off");
         assert_eq!(parse("X = {'datasource_list': ['NoCloud']}"), None);
     }

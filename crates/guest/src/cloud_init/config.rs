@@ -171,7 +171,11 @@ mod tests {
         ] {
             assert_eq!(list(text), Some((both.clone(), line)), "{text}");
         }
-        assert_eq!(list("datasource_list: [A]\nx: 1\ndatasource_list: [B]\n").unwrap().0, names(&["B"]), "the last of a repeated key");
+        assert_eq!(
+            list("datasource_list: [A]\nx: 1\ndatasource_list: [B]\n").unwrap().0,
+            names(&["B"]),
+            "the last of a repeated key"
+        );
         assert_eq!(list("datasource_list: NoCloud\n").unwrap().0, names(&["NoCloud"]));
     }
 
@@ -180,15 +184,30 @@ mod tests {
         assert_eq!(list("users: []\n"), None);
         assert_eq!(list(""), None);
         assert_eq!(list("# only a comment\n"), None);
-        assert_eq!(list("nested:\n  datasource_list: [NoCloud]\n"), None, "the key counts at the top only");
+        assert_eq!(
+            list("nested:\n  datasource_list: [NoCloud]\n"),
+            None,
+            "the key counts at the top only"
+        );
         assert_eq!(list("datasource_list:\n"), Some((Vec::new(), 1)));
         assert_eq!(list("datasource_list: []\n"), Some((Vec::new(), 1)));
-        assert_eq!(list("datasource_list: [None]\n").unwrap().0, names(&["None"]), "the datasource of that name");
+        assert_eq!(
+            list("datasource_list: [None]\n").unwrap().0,
+            names(&["None"]),
+            "the datasource of that name"
+        );
     }
 
     #[test]
     fn what_cloud_init_skips_is_broken() {
-        for text in ["datasource_list: [ NoCloud", "- a\n- b\n", "just words", "a: b: c\n", "a: !thing x\n", "a: 1\n---\nb: 2\n"] {
+        for text in [
+            "datasource_list: [ NoCloud",
+            "- a\n- b\n",
+            "just words",
+            "a: b: c\n",
+            "a: !thing x\n",
+            "a: 1\n---\nb: 2\n",
+        ] {
             assert_eq!(parse(text), Parsed::Broken, "{text}");
         }
     }
@@ -196,7 +215,11 @@ mod tests {
     #[test]
     fn real_stock_files_are_understood() {
         let cloud_cfg = include_str!("../../tests/stock/debian-12-cloud.cfg");
-        assert_eq!(parse(cloud_cfg), Parsed::Config(Config::default()), "Debian 12 names no list in /etc");
+        assert_eq!(
+            parse(cloud_cfg),
+            Parsed::Config(Config::default()),
+            "Debian 12 names no list in /etc"
+        );
         let logging = include_str!("../../tests/stock/debian-12-05_logging.cfg");
         assert_eq!(parse(logging), Parsed::Config(Config::default()));
     }

@@ -25,7 +25,12 @@ pub(crate) fn read(files: &Files<'_>) -> Read<Datasources> {
     // From weak to strong, then turned round: the first decides, the others are overruled.
     let mut lists: Vec<(Vec<String>, Evidence)> = main.list().into_iter().collect();
     if !folder.is_empty() {
-        for name in files.list(folder)?.iter().filter(|name| name.ends_with(".cfg")) {
+        // Python's `endswith`: `.CFG` is another ending.
+        for name in files
+            .list(folder)?
+            .iter()
+            .filter(|name| name.as_bytes().ends_with(b".cfg"))
+        {
             let path = format!("{folder}/{name}");
             if files.stat(&path)?.is_some_and(|stat| stat.kind == FileKind::File) {
                 lists.extend(read_config(files, &path)?.list());
@@ -40,7 +45,11 @@ pub(crate) fn read(files: &Files<'_>) -> Read<Datasources> {
         decided.get_or_insert(list);
     }
     match decided {
-        Some(list) => Ok(Datasources { list, from, built_in: false }),
+        Some(list) => Ok(Datasources {
+            list,
+            from,
+            built_in: false,
+        }),
         None => read_built_in(files),
     }
 }
@@ -56,9 +65,16 @@ impl Settings {
     fn list(self) -> Option<(Vec<String>, Evidence)> {
         let (list, line) = self.config.datasource_list?;
         let index = usize::try_from(line).ok().and_then(|line| line.checked_sub(1));
-        let value = index.and_then(|index| self.text.lines().nth(index)).unwrap_or_default().trim();
+        let value = index
+            .and_then(|index| self.text.lines().nth(index))
+            .unwrap_or_default()
+            .trim();
         // A list over several lines is shown in one.
-        let value = if value.ends_with(']') { value.to_owned() } else { format!("datasource_list: [{}]", list.join(", ")) };
+        let value = if value.ends_with(']') {
+            value.to_owned()
+        } else {
+            format!("datasource_list: [{}]", list.join(", "))
+        };
         Some((list, Evidence::path(self.path).line(line).value(&value)))
     }
 }
@@ -70,18 +86,28 @@ fn read_config(files: &Files<'_>, path: &str) -> Read<Settings> {
         Parsed::Broken => Config::default(),
         Parsed::TooLarge => return Err(Unknown::new("config_not_read").with("path", path)),
     };
-    Ok(Settings { path: path.to_owned(), text, config })
+    Ok(Settings {
+        path: path.to_owned(),
+        text,
+        config,
+    })
 }
 
 fn read_built_in(files: &Files<'_>) -> Read<Datasources> {
     for module in module_folders(files)? {
         let path = format!("{module}/settings.py");
-        let Some(text) = files.read_text(&path, SETTINGS_LIMIT)? else { continue };
+        let Some(text) = files.read_text(&path, SETTINGS_LIMIT)? else {
+            continue;
+        };
         let Some((list, line)) = built_in::parse(&text) else {
             return Err(Unknown::new("built_in_list_not_read").with("path", path));
         };
         let value = format!("datasource_list: [{}]", list.join(", "));
-        return Ok(Datasources { from: vec![Evidence::path(path).line(line).value(&value)], list, built_in: true });
+        return Ok(Datasources {
+            from: vec![Evidence::path(path).line(line).value(&value)],
+            list,
+            built_in: true,
+        });
     }
     Err(Unknown::new("built_in_list_not_read").with("path", "cloudinit/settings.py"))
 }
@@ -96,7 +122,10 @@ mod tests {
     fn debian() -> MemoryTree {
         MemoryTree::new()
             .file(CONFIG, include_str!("../../tests/stock/debian-12-cloud.cfg"))
-            .file("/etc/cloud/cloud.cfg.d/05_logging.cfg", include_str!("../../tests/stock/debian-12-05_logging.cfg"))
+            .file(
+                "/etc/cloud/cloud.cfg.d/05_logging.cfg",
+                include_str!("../../tests/stock/debian-12-05_logging.cfg"),
+            )
             .file("/etc/cloud/cloud.cfg.d/README", "datasource_list: [ Readme ]\n")
             .file(SETTINGS_PY, include_str!("../../tests/stock/debian-12-settings.py"))
     }
@@ -114,7 +143,10 @@ mod tests {
         let sources = sources(&debian());
         assert!(sources.built_in);
         assert_eq!(sources.list[..2], ["NoCloud", "ConfigDrive"]);
-        assert_eq!((sources.from[0].path.as_deref(), sources.from[0].line), (Some(SETTINGS_PY), Some(23)));
+        assert_eq!(
+            (sources.from[0].path.as_deref(), sources.from[0].line),
+            (Some(SETTINGS_PY), Some(23))
+        );
     }
 
     #[test]
@@ -175,10 +207,15 @@ mod tests {
 
     #[test]
     fn a_file_that_cannot_be_read_leaves_the_list_unknown() {
-        let tree = drop_in(debian(), "90_dpkg.cfg", "ConfigDrive")
-            .unreadable("/etc/cloud/cloud.cfg.d/95_x.cfg", Error::new(Kind::Corrupt, "ext_corrupt"));
+        let tree = drop_in(debian(), "90_dpkg.cfg", "ConfigDrive").unreadable(
+            "/etc/cloud/cloud.cfg.d/95_x.cfg",
+            Error::new(Kind::Corrupt, "ext_corrupt"),
+        );
         assert_eq!(read(&Files::new(&tree).unwrap()).unwrap_err().code, "ext_corrupt");
         let tree = debian().file(SETTINGS_PY, "CFG_BUILTIN = load()\n");
-        assert_eq!(read(&Files::new(&tree).unwrap()).unwrap_err().code, "built_in_list_not_read");
+        assert_eq!(
+            read(&Files::new(&tree).unwrap()).unwrap_err().code,
+            "built_in_list_not_read"
+        );
     }
 }

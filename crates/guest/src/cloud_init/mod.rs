@@ -25,11 +25,19 @@ const PACKAGES: &[&str] = &["cloud-init", "cloud-init-base"];
 const PROGRAMS: &[&str] = &["/usr/bin/cloud-init", "/usr/local/bin/cloud-init"];
 
 /// Units of the stage that reads the settings: the one process since release 24.3, the network stage, its name since.
-const UNITS: &[&str] = &["cloud-init-main.service", "cloud-init-network.service", "cloud-init.service"];
+const UNITS: &[&str] = &[
+    "cloud-init-main.service",
+    "cloud-init-network.service",
+    "cloud-init.service",
+];
 
 /// Units that must not be masked either, or the settings are not applied.
-const OTHER_UNITS: &[&str] =
-    &["cloud-init.target", "cloud-init-local.service", "cloud-config.service", "cloud-final.service"];
+const OTHER_UNITS: &[&str] = &[
+    "cloud-init.target",
+    "cloud-init-local.service",
+    "cloud-config.service",
+    "cloud-final.service",
+];
 
 /// Switch that cloud-init's generator and units ask for.
 const DISABLED: &str = "/etc/cloud/cloud-init.disabled";
@@ -42,9 +50,15 @@ const SETTINGS_LIMIT: usize = 1 << 20;
 
 /// The other programs and what shows that they are there.
 const OTHER_AGENTS: &[(&str, &[&str])] = &[
-    ("ignition", &["/usr/lib/dracut/modules.d/30ignition", "/usr/bin/ignition"]),
+    (
+        "ignition",
+        &["/usr/lib/dracut/modules.d/30ignition", "/usr/bin/ignition"],
+    ),
     ("coreos-cloudinit", &["/usr/bin/coreos-cloudinit"]),
-    ("bsd-cloudinit", &["/usr/local/bin/bsd-cloudinit", "/etc/rc.d/bsd-cloudinit"]),
+    (
+        "bsd-cloudinit",
+        &["/usr/local/bin/bsd-cloudinit", "/etc/rc.d/bsd-cloudinit"],
+    ),
     ("nuageinit", &["/usr/libexec/nuageinit"]),
 ];
 
@@ -71,7 +85,14 @@ pub(crate) fn read(files: &Files<'_>) -> Read<Option<Agent>> {
         Err(unknown) => (Fact::Unknown(unknown.clone()), Fact::Unknown(unknown)),
     };
     let kind = "cloud-init".to_owned();
-    Ok(Some(Agent { kind, version, recent_enough, enabled, disabled_because, evidence }))
+    Ok(Some(Agent {
+        kind,
+        version,
+        recent_enough,
+        enabled,
+        disabled_because,
+        evidence,
+    }))
 }
 
 fn other_agent(files: &Files<'_>) -> Read<Option<Agent>> {
@@ -100,7 +121,9 @@ fn find_version(files: &Files<'_>) -> Read<(String, Rules, Evidence)> {
     }
     for module in module_folders(files)? {
         let path = format!("{module}/version.py");
-        let Some(text) = files.read_text(&path, SETTINGS_LIMIT)? else { continue };
+        let Some(text) = files.read_text(&path, SETTINGS_LIMIT)? else {
+            continue;
+        };
         let line = (1..).zip(text.lines()).find_map(|(number, line)| {
             let version = line.strip_prefix("__VERSION__")?.trim_start().strip_prefix('=')?.trim();
             let version = version.trim_matches(['"', '\'']);
@@ -121,7 +144,10 @@ fn module_folders(files: &Files<'_>) -> Read<Vec<String>> {
         for python in files.list(library)?.iter().filter(|name| name.starts_with("python")) {
             for packages in ["dist-packages", "site-packages"] {
                 let folder = format!("{library}/{python}/{packages}/cloudinit");
-                if files.stat(&folder)?.is_some_and(|stat| stat.kind == FileKind::Directory) {
+                if files
+                    .stat(&folder)?
+                    .is_some_and(|stat| stat.kind == FileKind::Directory)
+                {
                     found.push(folder);
                 }
             }
@@ -162,7 +188,7 @@ fn disabling_policy(settings: &str) -> Option<Evidence> {
     });
     let (number, value, line) = policies.last()?;
     let modes = ["enabled", "disabled", "search", "report"];
-    let mode = value.split(',').map(str::trim).filter(|word| modes.contains(word)).last();
+    let mode = value.split(',').map(str::trim).rfind(|word| modes.contains(word));
     (mode == Some("disabled")).then(|| Evidence::path(IDENTIFY).line(number).value(line.trim()))
 }
 
@@ -179,10 +205,22 @@ mod tests {
             .symlink("/usr/sbin/init", "/lib/systemd/systemd")
             .file("/etc/machine-id", "")
             .program("/usr/bin/cloud-init", "#!/usr/bin/python3\n")
-            .file("/usr/lib/systemd/system/cloud-init.service", "[Install]\nWantedBy=cloud-init.target\n")
-            .symlink("/etc/systemd/system/cloud-init.target.wants/cloud-init.service", "/lib/systemd/system/cloud-init.service")
-            .file("/var/lib/dpkg/status", "Package: cloud-init\nStatus: install ok installed\nVersion: 22.4.2-1+deb12u4\n")
-            .file("/usr/lib/python3/dist-packages/cloudinit/version.py", "# comment\n__VERSION__ = \"22.4.2\"\n")
+            .file(
+                "/usr/lib/systemd/system/cloud-init.service",
+                "[Install]\nWantedBy=cloud-init.target\n",
+            )
+            .symlink(
+                "/etc/systemd/system/cloud-init.target.wants/cloud-init.service",
+                "/lib/systemd/system/cloud-init.service",
+            )
+            .file(
+                "/var/lib/dpkg/status",
+                "Package: cloud-init\nStatus: install ok installed\nVersion: 22.4.2-1+deb12u4\n",
+            )
+            .file(
+                "/usr/lib/python3/dist-packages/cloudinit/version.py",
+                "# comment\n__VERSION__ = \"22.4.2\"\n",
+            )
     }
 
     fn agent(tree: &MemoryTree) -> Agent {
@@ -193,15 +231,25 @@ mod tests {
     fn a_stock_debian_runs_cloud_init() {
         let agent = agent(&debian());
         assert_eq!(agent.version, Fact::Known("22.4.2-1+deb12u4".to_owned()));
-        assert_eq!((agent.recent_enough, agent.enabled), (Fact::Known(true), Fact::Known(true)));
-        assert_eq!(agent.evidence[0].path.as_deref(), Some("/etc/systemd/system/cloud-init.target.wants/cloud-init.service"));
+        assert_eq!(
+            (agent.recent_enough, agent.enabled),
+            (Fact::Known(true), Fact::Known(true))
+        );
+        assert_eq!(
+            agent.evidence[0].path.as_deref(),
+            Some("/etc/systemd/system/cloud-init.target.wants/cloud-init.service")
+        );
     }
 
     #[test]
     fn every_switch_that_turns_it_off_is_named() {
         for (tree, because, path) in [
             (debian().file(DISABLED, ""), "disabled_file", DISABLED),
-            (debian().file(IDENTIFY, "# policy: search\npolicy: disabled\n"), "identify_policy", IDENTIFY),
+            (
+                debian().file(IDENTIFY, "# policy: search\npolicy: disabled\n"),
+                "identify_policy",
+                IDENTIFY,
+            ),
             (
                 debian().symlink("/etc/systemd/system/cloud-final.service", "/dev/null"),
                 "masked",
@@ -211,7 +259,11 @@ mod tests {
             let agent = agent(&tree);
             assert_eq!(agent.enabled, Fact::Known(false), "{because}");
             assert_eq!(agent.disabled_because.as_deref(), Some(because));
-            assert_eq!(agent.evidence[0].path.as_deref(), Some(path), "what decides comes first");
+            assert_eq!(
+                agent.evidence[0].path.as_deref(),
+                Some(path),
+                "what decides comes first"
+            );
         }
         let unlinked = agent(&debian().without("/etc/systemd/system/cloud-init.target.wants"));
         assert_eq!(unlinked.disabled_because.as_deref(), Some("no_start_link"));
@@ -219,14 +271,22 @@ mod tests {
 
     #[test]
     fn another_policy_does_not_turn_it_off() {
-        assert_eq!(disabling_policy("policy: search,found=all,maybe=none,notfound=disabled\n").map(|place| place.value), None);
-        assert!(disabling_policy("policy: disabled\npolicy: enabled # disabled\n").is_none(), "the last line holds");
+        assert_eq!(
+            disabling_policy("policy: search,found=all,maybe=none,notfound=disabled\n").map(|place| place.value),
+            None
+        );
+        assert!(
+            disabling_policy("policy: disabled\npolicy: enabled # disabled\n").is_none(),
+            "the last line holds"
+        );
         assert!(disabling_policy("datasource: disabled\n").is_none());
     }
 
     #[test]
     fn without_a_readable_database_the_program_tells_its_version() {
-        let tree = debian().without("/var/lib/dpkg").file("/var/lib/rpm/rpmdb.sqlite", "SQLite format 3\0");
+        let tree = debian()
+            .without("/var/lib/dpkg")
+            .file("/var/lib/rpm/rpmdb.sqlite", "SQLite format 3\0");
         let with_module = agent(&tree);
         assert_eq!(with_module.version, Fact::Known("22.4.2".to_owned()));
         assert_eq!(with_module.recent_enough, Fact::Known(true));
@@ -239,6 +299,9 @@ mod tests {
         let agent = agent(&MemoryTree::new().dir("/usr/lib/dracut/modules.d/30ignition"));
         assert_eq!(agent.kind, "ignition");
         assert!(matches!(agent.enabled, Fact::Unknown(_)));
-        assert_eq!(read(&Files::new(&MemoryTree::new().dir("/etc")).unwrap()).unwrap(), None);
+        assert_eq!(
+            read(&Files::new(&MemoryTree::new().dir("/etc")).unwrap()).unwrap(),
+            None
+        );
     }
 }

@@ -461,6 +461,13 @@ fn damage_is_a_failure_and_a_failing_disk_is_not() {
 }
 
 #[test]
+fn a_container_that_fails_while_it_is_read_is_not_called_whole() {
+    let subject =
+        with(|facts| facts.system = Fact::Unknown(Unknown::new("disk_not_read").with("error", "qcow2_corrupt")));
+    assert_eq!(status(&subject, "container_intact"), Status::Unknown);
+}
+
+#[test]
 fn nothing_unknown_passes() {
     let unknown = || Unknown::new("journal_dirty");
     let subject = with(|facts| {
