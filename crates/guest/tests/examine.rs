@@ -21,7 +21,7 @@ use lotse_guest::{
 };
 
 /// Where the only partition begins, in bytes.
-const OFFSET: u64 = 1 << 20;
+const OFFSET: usize = 1 << 20;
 
 /// A program, also from the folders that are not on a normal user's path.
 fn tool(name: &str) -> Command {
@@ -233,7 +233,7 @@ fn a_wiped_filesystem_is_unknown_and_never_a_pass() {
     // Block group descriptors and inode tables follow the superblock; without them nothing can be read.
     let bytes = fs::read(&image).unwrap();
     let mut damaged = bytes.clone();
-    damaged[(OFFSET + 4096) as usize..(OFFSET + (8 << 20)) as usize].fill(0xa5);
+    damaged[OFFSET + 4096..OFFSET + (8 << 20)].fill(0xa5);
     fs::write(&image, damaged).unwrap();
     let facts = examined(&image);
     assert!(

@@ -197,11 +197,11 @@ pub(crate) fn stem(name: &str) -> &str {
 
 /// Rewrites the image as one self-contained qcow2 file. `from` is QEMU's name of the format, never left to guessing.
 pub(crate) fn convert_to_qcow2(name: &str, from: &str) -> Vec<String> {
-    let target = if name.ends_with(".qcow2") {
-        format!("{}-ccloud.qcow2", stem(name))
-    } else {
-        format!("{}.qcow2", stem(name))
-    };
+    // Also `DISK.QCOW2`: on some systems `DISK.qcow2` is the same file.
+    let is_qcow2 = name
+        .rsplit_once('.')
+        .is_some_and(|(_, ending)| ending.eq_ignore_ascii_case("qcow2"));
+    let target = format!("{}{}.qcow2", stem(name), if is_qcow2 { "-ccloud" } else { "" });
     let (Some(source), Some(target)) = (file_word(name), file_word(&target)) else {
         return Vec::new();
     };

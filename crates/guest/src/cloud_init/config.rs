@@ -226,12 +226,13 @@ mod tests {
 
     #[test]
     fn bombs_end_at_once() {
-        let mut aliases = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+        let mut aliases = vec!["a0: &a0 [x, x, x, x, x, x, x, x, x, x]".to_owned()];
         for level in 1..20 {
             let above = level - 1;
             let row = vec![format!("*a{above}"); 10].join(", ");
-            aliases += &format!("a{level}: &a{level} [{row}]\n");
+            aliases.push(format!("a{level}: &a{level} [{row}]"));
         }
+        let aliases = aliases.join("\n");
         let deep = format!("x: {}{}", "[".repeat(10_000), "]".repeat(10_000));
         let wide = format!("datasource_list: [{}]", "a,".repeat(300_000));
         for text in [aliases, deep, wide] {

@@ -226,9 +226,39 @@ pub(crate) fn nocloud_first() -> Subject {
 
 /// One subject for about every reason that there is.
 pub(crate) fn all() -> Vec<Subject> {
+    [containers(), disks(), systems(), programs()].concat()
+}
+
+fn containers() -> Vec<Subject> {
     use DiskProblemKind::{Corrupt, Incompatible, Io, Refused};
-    let unknown = || Unknown::new("journal_dirty");
     let mut subjects = vec![
+        of_size(None),
+        of_size(Some(u64::MAX)),
+        in_container("disk.img.xz", None, Some("xz")),
+        in_container("disk.img.gz", None, Some("gzip")),
+        in_container("disk.img.zst", Some("raw"), Some("zstd")),
+        in_container("disk", None, None),
+        unopened("disk.vhdx", Some("vhdx"), Incompatible, "format_not_read_yet"),
+        unopened("disk.qcow2", Some("qcow2"), Refused, "qcow2_backing_file"),
+        unopened("disk.qcow2", Some("qcow2"), Corrupt, "qcow2_header"),
+        unopened("disk.qcow2", Some("qcow2"), Io, "source_read"),
+        unopened("disk.img", None, Io, "source_read"),
+    ];
+    let formats = "raw vhdx vdi vmdk vhd qed parallels iso qcow luks dmg zip 7z tar";
+    for format in formats.split(' ') {
+        let name = format!("disk.{format}");
+        subjects.push(unopened(&name, Some(format), Incompatible, "format_not_accepted"));
+    }
+    let mut no_table = in_container("disk", None, None);
+    if let Ok(facts) = &mut no_table.facts {
+        facts.table = table(TableKind::None);
+    }
+    subjects.push(no_table);
+    subjects
+}
+
+fn systems() -> Vec<Subject> {
+    vec![
         ready(),
         masked(),
         xfs(),
@@ -249,25 +279,12 @@ pub(crate) fn all() -> Vec<Subject> {
         bare("centos", "6.10"),
         bare("devuan", "5"),
         bare("unheard-of", "1"),
-        of_size(None),
-        of_size(Some(u64::MAX)),
-        in_container("disk.img.xz", None, Some("xz")),
-        in_container("disk.img.gz", None, Some("gzip")),
-        in_container("disk.img.zst", Some("raw"), Some("zstd")),
-        in_container("disk", None, None),
-        with_agent(|agent| agent.recent_enough = Fact::Known(false)),
-        with_agent(|agent| agent.recent_enough = unknown_bool()),
-        with_agent(|agent| agent.enabled = unknown_bool()),
-        with_agent(|agent| agent.version = Fact::Unknown(Unknown::new("version_not_known"))),
-        with(|facts| facts.agent = Fact::Known(Some(agent("nuageinit")))),
-        with(|facts| facts.agent = Fact::Known(Some(agent("ignition")))),
-        with(|facts| {
-            let disabled = Agent {
-                enabled: Fact::Known(false),
-                ..agent("ignition")
-            };
-            facts.agent = Fact::Known(Some(disabled));
-        }),
+    ]
+}
+
+fn disks() -> Vec<Subject> {
+    let unknown = || Unknown::new("journal_dirty");
+    vec![
         with(|facts| facts.datasources = Fact::Unknown(unknown())),
         with(|facts| facts.table = Fact::Unknown(unknown())),
         with(|facts| facts.root = Fact::Unknown(unknown())),
@@ -279,7 +296,7 @@ pub(crate) fn all() -> Vec<Subject> {
             facts.root = Fact::Known(Some(Root {
                 partition: None,
                 ..root("ext3", true)
-            }))
+            }));
         }),
         with(|facts| facts.system = Fact::Known(None)),
         with(|facts| {
@@ -300,13 +317,26 @@ pub(crate) fn all() -> Vec<Subject> {
             }
         }),
         with(|facts| facts.table = table(TableKind::None)),
+    ]
+}
+
+fn programs() -> Vec<Subject> {
+    let mut subjects = vec![
+        with_agent(|agent| agent.recent_enough = Fact::Known(false)),
+        with_agent(|agent| agent.recent_enough = unknown_bool()),
+        with_agent(|agent| agent.enabled = unknown_bool()),
+        with_agent(|agent| agent.version = Fact::Unknown(Unknown::new("version_not_known"))),
+        with(|facts| facts.agent = Fact::Known(Some(agent("nuageinit")))),
+        with(|facts| facts.agent = Fact::Known(Some(agent("ignition")))),
+        with(|facts| {
+            let disabled = Agent {
+                enabled: Fact::Known(false),
+                ..agent("ignition")
+            };
+            facts.agent = Fact::Known(Some(disabled));
+        }),
         with_sshd(|sshd| sshd.installed = unknown_bool()),
         with_sshd(|sshd| sshd.enabled = unknown_bool()),
-        unopened("disk.vhdx", Some("vhdx"), Incompatible, "format_not_read"),
-        unopened("disk.qcow2", Some("qcow2"), Refused, "qcow2_backing_file"),
-        unopened("disk.qcow2", Some("qcow2"), Corrupt, "qcow2_header"),
-        unopened("disk.qcow2", Some("qcow2"), Io, "source_read"),
-        unopened("disk.img", None, Io, "source_read"),
     ];
     for because in ["disabled_file", "identify_policy", "masked", "no_start_link"] {
         subjects.push(with_agent(|agent| {
@@ -323,34 +353,6 @@ pub(crate) fn all() -> Vec<Subject> {
             sshd.not_started_because = Some(because.to_owned());
         }));
     }
-    for format in [
-        "raw",
-        "vhdx",
-        "vdi",
-        "vmdk",
-        "vhd",
-        "qed",
-        "parallels",
-        "iso",
-        "qcow",
-        "luks",
-        "dmg",
-        "zip",
-        "7z",
-        "tar",
-    ] {
-        subjects.push(unopened(
-            &format!("disk.{format}"),
-            Some(format),
-            Incompatible,
-            "format_not_accepted",
-        ));
-    }
-    let mut no_table = in_container("disk", None, None);
-    if let Ok(facts) = &mut no_table.facts {
-        facts.table = table(TableKind::None);
-    }
-    subjects.push(no_table);
     subjects
 }
 
