@@ -49,11 +49,19 @@ impl Desktop {
     /// As [`Desktop::start`].
     pub fn start_in(locale: &str) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("imagelotse-desktop-").tempdir()?;
-        for name in ["home", "data", "config", "cache", "runtime"] {
+        for name in ["home", "data", "config", "cache", "runtime", "locale"] {
             let path = folder.path().join(name);
             fs::create_dir(&path)?;
             fs::set_permissions(&path, fs::Permissions::from_mode(0o700))?;
         }
+        // A locale that is not installed counts for nothing, so that the desktop brings its own.
+        let (language, encoding) = locale.split_once('.').ok_or("a locale is written like de_DE.UTF-8")?;
+        let mut localedef = Command::new("localedef");
+        localedef
+            .args(["--inputfile", language, "--charmap", encoding])
+            .arg(folder.path().join("locale").join(locale));
+        process::output(&mut localedef)?;
+
         let mut xvfb = Command::new("Xvfb");
         xvfb.args([
             "-displayfd",
@@ -118,6 +126,7 @@ impl Desktop {
             .env("GTK_USE_PORTAL", "0")
             .env("LIBGL_ALWAYS_SOFTWARE", "1");
         command
+            .env("LOCPATH", folder("locale"))
             .env("LANG", &self.locale)
             .env("LANGUAGE", self.locale.split('_').next().unwrap_or_default());
         for inherited in [
@@ -148,7 +157,7 @@ impl Desktop {
     pub fn answer_file_dialog(&self, title: &str, path: &Path) -> Result {
         let dialog = self.find_window(title)?;
         let text = path.to_str().ok_or("the path is not UTF-8")?;
-        let mut keys = self.xdotool();
+        let mut keys = self.command("xdotool");
         keys.args([
             "windowactivate",
             "--sync",
@@ -162,7 +171,7 @@ impl Desktop {
         ]);
         keys.args(["type", "--delay", "5", text]);
         process::output(&mut keys)?;
-        process::output(self.xdotool().args(["sleep", "0.3", "key", "Return"])).map(drop)
+        process::output(self.command("xdotool").args(["sleep", "0.3", "key", "Return"])).map(drop)
     }
 
     /// Drags files from another program onto a place of the display and lets go.
@@ -171,7 +180,7 @@ impl Desktop {
         let source = Process::start(source.args(paths))?;
         let line = source.line(STARTS_WITHIN)?;
         let (from_x, from_y) = pair(&line).ok_or_else(|| format!("drag_source.py said: {line}"))?;
-        let mut mouse = self.xdotool();
+        let mut mouse = self.command("xdotool");
         let mut at = |x: i64, y: i64, pause: &str| {
             mouse.args([
                 "mousemove".to_owned(),
@@ -183,7 +192,7 @@ impl Desktop {
         };
         at(from_x, from_y, "0.2");
         process::output(&mut mouse)?;
-        let mut mouse = self.xdotool();
+        let mut mouse = self.command("xdotool");
         mouse.args(["mousedown", "1", "sleep", "0.1"]);
         for step in 1..=DRAG_STEPS {
             let place = |from: i64, to: i64| (from + (to - from) * step / DRAG_STEPS).to_string();
@@ -231,13 +240,6 @@ impl Desktop {
             .last()
             .map(str::to_owned)
             .ok_or_else(|| format!("no window is called \"{title}\"").into())
-    }
-
-    fn xdotool(&self) -> Command {
-        let mut command = self.command("xdotool");
-        // It reads what it is to type in the locale's encoding, and the desktop's locale need not be installed.
-        command.env("LC_ALL", "C.UTF-8");
-        command
     }
 
     fn python(&self, script: &str) -> Command {

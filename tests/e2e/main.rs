@@ -3,3 +3,5 @@
 
 /// The driver itself, on a page of its own: what it claims to do reaches a web view.
 mod driver;
+/// The program.
+mod journey;

@@ -49,9 +49,9 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Outcome<Task
                     return failure(format!("`{option}` wants the name of a step."));
                 };
                 if option == "--only" {
-                    selection.only.push(step)
+                    selection.only.push(step);
                 } else {
-                    selection.skip.push(step)
+                    selection.skip.push(step);
                 }
             }
             _ => return failure(format!("`cargo xtask {name}` does not know `{option}`.")),

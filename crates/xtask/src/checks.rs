@@ -28,27 +28,33 @@ const STEPS: &[Step<Workspace>] = &[
         run: deny,
     },
     Step {
+        name: "ui-install",
+        what: "the window's packages, as the lock file has them (npm)",
+        needs: &[],
+        run: page_packages,
+    },
+    Step {
         name: "ui-format",
         what: "the window's sources are formatted (Prettier)",
-        needs: &[],
+        needs: &["ui-install"],
         run: |w| npm(w, "format:check"),
     },
     Step {
         name: "ui-check",
         what: "the window's types and markup (svelte-check)",
-        needs: &[],
+        needs: &["ui-install"],
         run: |w| npm(w, "check"),
     },
     Step {
         name: "ui-test",
         what: "the window's own tests (Vitest)",
-        needs: &[],
+        needs: &["ui-install"],
         run: page_tests,
     },
     Step {
         name: "ui-build",
         what: "the window's page, packed (Vite)",
-        needs: &[],
+        needs: &["ui-install"],
         run: |w| npm(w, "build"),
     },
     Step {
@@ -112,7 +118,6 @@ pub(crate) fn run(mut workspace: Workspace, selection: &Selection) -> Outcome {
     };
     programs::provide(&workspace, system, needs)?;
     node::provide(&mut workspace, system)?;
-    node::install_packages(&workspace)?;
     steps::run(&workspace, &steps, selection.keep_going)
 }
 
@@ -143,6 +148,10 @@ fn tested_some(command: &mut Command) -> Outcome<Done> {
 
 fn npm(workspace: &Workspace, script: &str) -> Outcome<Done> {
     checked(&mut workspace.npm(["run", script]))
+}
+
+fn page_packages(workspace: &Workspace) -> Outcome<Done> {
+    node::install_packages(workspace).map(|()| Done::Checked)
 }
 
 fn page_tests(workspace: &Workspace) -> Outcome<Done> {

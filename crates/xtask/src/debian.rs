@@ -40,12 +40,22 @@ const PACKAGES: &[(&str, Need, &str)] = &[
     ("dbus-x11", Need::WindowTests, "session bus"),
     ("at-spi2-core", Need::WindowTests, "accessibility bus that GTK asks for"),
     ("webkit2gtk-driver", Need::WindowTests, "drives the page"),
+    (
+        "locales",
+        Need::WindowTests,
+        "German and English for the window's language",
+    ),
+    (
+        "gir1.2-webkit2-4.1",
+        Need::WindowTests,
+        "a web view on which the driver is tested",
+    ),
     ("fonts-dejavu-core", Need::WindowTests, "letters"),
     ("adwaita-icon-theme", Need::WindowTests, "icons of the file dialog"),
 ];
 
 /// Package lists older than this are fetched anew before something is installed.
-const LISTS_KEEP: Duration = Duration::from_secs(24 * 60 * 60);
+const LISTS_KEEP: Duration = Duration::from_hours(24);
 
 /// Installs what is missing for these needs.
 pub(crate) fn provide(workspace: &Workspace, needs: &[Need]) -> Outcome {

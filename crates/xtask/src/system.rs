@@ -69,7 +69,7 @@ impl System {
     /// What to type to install `need`; `None` where there is nothing to install.
     pub(crate) fn advice(self, need: Need) -> Option<String> {
         let (command, packages) = match (self, need) {
-            (Self::Debian, _) => return None,
+            (Self::Debian, _) | (Self::MacOs, Need::Window) => return None,
             (Self::Fedora, Need::Compiler) => ("sudo dnf install", "gcc make pkgconf-pkg-config"),
             (Self::Fedora, Need::Window) => ("sudo dnf install", "webkit2gtk4.1-devel gtk3-devel librsvg2-devel"),
             (Self::Fedora, Need::Images) => (
@@ -120,7 +120,6 @@ impl System {
             (Self::Windows, Need::Window) => {
                 return Some("the WebView2 runtime (part of Windows 10 and 11; otherwise from Microsoft)".to_owned());
             }
-            (Self::MacOs, Need::Window) => return None,
             (Self::MacOs | Self::Windows, Need::Images | Need::WindowTests) => {
                 return Some("a Debian machine: the test images and the window tests are made for Linux".to_owned());
             }

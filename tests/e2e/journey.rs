@@ -1,0 +1,226 @@
+//! A person's way through the window: drop, report, details, upload, images; cancelling; bad files; both languages. What they
+//! see is asked of the page, what arrived is asked of the cloud.
+
+use std::{fs, path::Path, time::Duration};
+
+use fantoccini::elements::Element;
+use lotse_tests::{
+    Result,
+    e2e::{desktop::Desktop, window::Window},
+    provided::{fixture, imagelotse},
+    stored::{sha256_of_file, sha256_of_image},
+};
+use serde_json::{Value, json};
+
+/// Beside the built programs: pictures of the window, for people to look at after a run.
+fn picture(desktop: &Desktop, name: &str) -> Result {
+    let folder = fixture("debian-12.qcow2")?.with_file_name("../pictures");
+    fs::create_dir_all(&folder)?;
+    desktop.screenshot(&folder.join(name))
+}
+
+async fn open(desktop: &Desktop) -> Result<Window<'_>> {
+    Window::open(desktop, &imagelotse()?, "Imagelotse").await
+}
+
+fn by_id(id: &str) -> String {
+    format!("[data-testid=\"{id}\"]")
+}
+
+async fn press(window: &Window<'_>, id: &str) -> Result<Element> {
+    let element = window.element(&by_id(id)).await?;
+    element.click().await?;
+    Ok(element)
+}
+
+/// Puts a fixture under a name of the person's own into their home, without copying it.
+fn own_file(desktop: &Desktop, image: &str, name: &str) -> Result<std::path::PathBuf> {
+    let path = desktop.home().join(name);
+    let original = fixture(image)?;
+    if fs::hard_link(&original, &path).is_err() {
+        fs::copy(&original, &path)?;
+    }
+    Ok(path)
+}
+
+/// No violation that axe-core finds on what the page shows now.
+async fn assert_accessible(window: &Window<'_>, what: &str) -> Result {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../ui/node_modules/axe-core/axe.min.js");
+    let axe = fs::read_to_string(&source).map_err(|error| format!("{}: {error}", source.display()))?;
+    window.page().execute(&axe, vec![]).await?;
+    let run = "const done = arguments[arguments.length - 1];
+               axe.run(document, {resultTypes: ['violations']}).then(
+                 found => done(found.violations.map(v => v.id + ': ' + v.nodes.map(n => n.target.join(' ')).join(', '))),
+                 error => done([String(error)]));";
+    let found = window.page().execute_async(run, vec![]).await?;
+    assert_eq!(found, json!([]), "axe-core has complaints about {what}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_dropped_image_is_checked_sent_and_arrives() -> Result {
+    let desktop = Desktop::start()?;
+    let image = own_file(&desktop, "debian-12.qcow2", "Büro Server.qcow2")?;
+    let text = own_file(&desktop, "notes.img", "Notizen.img")?;
+    let window = open(&desktop).await?;
+    window.text_with(&by_id("connection-label"), "ractice").await?;
+    assert_accessible(&window, "the start").await?;
+    picture(&desktop, "start-en.png")?;
+
+    window.drop_files(&[&text, &image], &by_id("drop-zone")).await?;
+    window.text_with("main", "Büro Server.qcow2").await?;
+    window.text_with(&by_id("error-notice"), "disk image").await?;
+    window.element(&by_id("verdict")).await?;
+    assert_accessible(&window, "two checked files").await?;
+    picture(&desktop, "dropped-en.png")?;
+
+    // The file that is no image is taken away from sight by checking the good one alone.
+    window.page().refresh().await?;
+    window.drop_files(&[&image], &by_id("drop-zone")).await?;
+    window.element(&by_id("verdict")).await?;
+    let place = window.text_with(&by_id("finding-datasource_order"), "settings.py:").await?;
+    assert!(place.contains("NoCloud"), "what stands there is shown: {place}");
+    assert_accessible(&window, "the report").await?;
+    picture(&desktop, "report-en.png")?;
+
+    let name = window.element(&by_id("details-name")).await?;
+    assert_eq!(name.prop("value").await?.as_deref(), Some("Büro Server"), "preset from the file");
+    let distribution = window.element(&by_id("details-distribution")).await?;
+    assert_eq!(distribution.prop("value").await?.as_deref(), Some("debian"), "preset from what was found");
+    let region = window.element(&by_id("details-region")).await?;
+    region.select_by_value("practice-south").await?;
+    let tags = tags_input(&window).await?;
+    tags.send_keys("web\u{e007}").await?;
+    window.element(&by_id("details-notes")).await?.send_keys("Aus dem Keller").await?;
+    press(&window, "upload-button").await?;
+
+    press(&window, "transfers-button").await?;
+    window.element(&by_id("upload-row")).await?;
+    window.element("[data-testid=\"upload-row\"][data-state=\"done\"]").await?;
+    assert_accessible(&window, "the list of uploads").await?;
+    picture(&desktop, "uploads-done-en.png")?;
+    press(&window, "close-transfers").await?;
+
+    press(&window, "nav-images").await?;
+    let row = window.text_with(&by_id("image-row"), "Büro Server").await?;
+    for shown in ["practice-south", "web", "Aus dem Keller"] {
+        assert!(row.contains(shown), "the image's row shows {shown}: {row}");
+    }
+    assert_accessible(&window, "the images").await?;
+    picture(&desktop, "images-en.png")?;
+
+    let id = image_id(&window).await?;
+    let arrived = sha256_of_image(&desktop.data_home(), "practice-south", &id).await?;
+    assert_eq!(arrived, sha256_of_file(&image)?, "the bytes that arrived are the file's");
+    window.close().await
+}
+
+/// The field itself, or the one inside the field's frame.
+async fn tags_input(window: &Window<'_>) -> Result<Element> {
+    window.element("input[data-testid=\"details-tags\"], [data-testid=\"details-tags\"] input").await
+}
+
+/// As the program tells its page.
+async fn image_id(window: &Window<'_>) -> Result<String> {
+    let ask = "const done = arguments[arguments.length - 1];
+               window.__TAURI_INTERNALS__.invoke('images', {connection: 'practice'}).then(done, done);";
+    let told = window.page().execute_async(ask, vec![]).await?;
+    let id = told["images"][0]["id"].as_str();
+    id.map(str::to_owned).ok_or_else(|| format!("no image: {told}").into())
+}
+
+#[tokio::test]
+async fn uploads_are_cancelled_one_by_one_and_all_at_once_and_leave_nothing() -> Result {
+    let desktop = Desktop::start()?;
+    let images = [
+        own_file(&desktop, "debian-12.raw", "eins.raw")?,
+        own_file(&desktop, "debian-12.raw", "zwei.raw")?,
+        own_file(&desktop, "debian-12.raw", "drei.raw")?,
+    ];
+    let window = open(&desktop).await?;
+    for image in &images {
+        window.drop_files(&[image], "body").await?;
+        let name = image.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+        window.text_with("main", name).await?;
+        window.element(&format!("{}:not([disabled])", by_id("upload-button"))).await?;
+        press(&window, "upload-button").await?;
+    }
+    press(&window, "transfers-button").await?;
+    wait_for(&window, "[data-testid=\"upload-row\"]", 3).await?;
+    picture(&desktop, "uploads-en.png")?;
+    press(&window, "cancel-upload").await?;
+    press(&window, "question-yes").await?;
+    wait_for(&window, "[data-testid=\"upload-row\"][data-state=\"cancelled\"]", 1).await?;
+    press(&window, "cancel-all").await?;
+    press(&window, "question-yes").await?;
+    wait_for(&window, "[data-testid=\"upload-row\"][data-state=\"cancelled\"]", 3).await?;
+    window.close().await?;
+
+    let kept = desktop.data_home().join("imagelotse/practice-cloud");
+    let left: u64 = files_below(&kept)?.iter().filter_map(|path| fs::metadata(path).ok()).map(|found| found.len()).sum();
+    assert!(left < 16 << 20, "what had been sent is removed from the cloud, {left} bytes are left");
+    Ok(())
+}
+
+async fn wait_for(window: &Window<'_>, selector: &str, count: u64) -> Result {
+    for _ in 0..300 {
+        let found = window.page().execute("return document.querySelectorAll(arguments[0]).length", vec![json!(selector)]).await?;
+        if found.as_u64() == Some(count) {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    Err(format!("there were never {count} of `{selector}`").into())
+}
+
+fn files_below(folder: &Path) -> Result<Vec<std::path::PathBuf>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            files.extend(files_below(&entry.path())?);
+        } else {
+            files.push(entry.path());
+        }
+    }
+    Ok(files)
+}
+
+#[tokio::test]
+async fn the_dialog_opens_a_broken_image_and_the_window_speaks_german() -> Result {
+    let desktop = Desktop::start_in("de_DE.UTF-8")?;
+    let image = own_file(&desktop, "no-sshd.qcow2", "ohne sshd.qcow2")?;
+    let window = open(&desktop).await?;
+    press(&window, "choose-file").await?;
+    desktop.answer_file_dialog("Abbilder auswählen", &image)?;
+    window.text_with(&by_id("verdict"), "nicht funktionieren").await?;
+    let finding = window.text_with(&by_id("finding-sshd_enabled"), "systemctl enable ssh").await?;
+    assert!(finding.contains("SSH"), "{finding}");
+    assert_accessible(&window, "a report with problems, German").await?;
+    picture(&desktop, "findings-de.png")?;
+
+    let dark = "document.documentElement.dataset.theme ?? ''";
+    press(&window, "theme-dark").await?;
+    assert_accessible(&window, "the dark window").await?;
+    picture(&desktop, "findings-dark-de.png")?;
+    let theme: Value = window.page().execute(&format!("return {dark}"), vec![]).await?;
+    assert_eq!(theme, json!("dark"), "the switch holds");
+    window.close().await
+}
+
+#[tokio::test]
+async fn files_that_cannot_be_read_get_an_answer_each() -> Result {
+    let desktop = Desktop::start()?;
+    let empty = own_file(&desktop, "empty.img", "leer.img")?;
+    let folder = desktop.home().join("Ordner.raw");
+    fs::create_dir(&folder)?;
+    let window = open(&desktop).await?;
+    window.drop_files(&[&empty, &folder], &by_id("drop-zone")).await?;
+    wait_for(&window, &by_id("error-notice"), 2).await?;
+    let said = window.page().execute(
+        "return [...document.querySelectorAll('[data-testid=\"error-notice\"]')].map(notice => notice.innerText)", vec![]).await?;
+    assert_ne!(said[0], said[1], "each its own words: {said}");
+    assert!(!said.to_string().contains("error_"), "sentences, not codes: {said}");
+    picture(&desktop, "errors-en.png")?;
+    window.close().await
+}
