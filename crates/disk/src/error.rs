@@ -135,13 +135,11 @@ mod tests {
                     let Some((_, rest)) = piece.split_once(", \"") else {
                         continue;
                     };
-                    if let Some((code, _)) = rest.split_once('"') {
-                        if code
-                            .chars()
-                            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
-                        {
-                            made.insert(code.to_owned());
-                        }
+                    let is_part = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+                    if let Some((code, _)) = rest.split_once('"')
+                        && code.chars().all(is_part)
+                    {
+                        made.insert(code.to_owned());
                     }
                 }
             }

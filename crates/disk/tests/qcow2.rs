@@ -415,7 +415,7 @@ fn tables_used_many_times_cost_nothing() {
     let disk = Disk::open(Arc::new(MemorySource::new(bytes))).unwrap();
     let started = Instant::now();
     assert_eq!(disk.missing_bytes().unwrap(), 0);
-    assert_eq!(disk.extents().take(1000).filter(Result::is_ok).count(), 1000);
+    assert_eq!(disk.extents().take(1000).flatten().count(), 1000);
     assert!(
         started.elapsed() < Duration::from_secs(1),
         "took {:?}",

@@ -167,7 +167,7 @@ fn a_disk_without_a_table_is_known_by_its_filesystem() {
 
 #[test]
 fn anything_else_is_no_disk_image() {
-    for bytes in [&b"PNG or a letter"[..], &[0; 1], &[0; 100_000], b"%PDF-1.7"] {
+    for bytes in [&b"PNG or a letter"[..], &[0; 1], &vec![0; 100_000], b"%PDF-1.7"] {
         let error = identified_bytes(bytes).unwrap_err();
         assert_eq!((error.code(), error.kind()), ("not_a_disk_image", Kind::Corrupt));
     }
@@ -230,7 +230,7 @@ fn a_file_that_may_not_be_read_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("secret");
     fs::write(&path, b"x").unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
     if fs::File::open(&path).is_ok() {
         eprintln!("skipped: this user may read every file");
         return;

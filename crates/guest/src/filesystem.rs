@@ -204,7 +204,7 @@ pub(crate) fn utf16(bytes: &[u8], at: usize, len: usize) -> Option<String> {
 /// Sixteen bytes in the order in which they are written; `None` if all are zero.
 pub(crate) fn uuid(bytes: &[u8], at: usize) -> Option<String> {
     let field = bytes.get(at..at.checked_add(16)?)?;
-    let hex: String = field.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = hex(field);
     let groups = [
         hex.get(..8)?,
         hex.get(8..12)?,
@@ -213,4 +213,13 @@ pub(crate) fn uuid(bytes: &[u8], at: usize) -> Option<String> {
         hex.get(20..)?,
     ];
     field.iter().any(|byte| *byte != 0).then(|| groups.join("-"))
+}
+
+/// Two digits a byte.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .filter_map(|digit| char::from_digit(digit.into(), 16))
+        .collect()
 }

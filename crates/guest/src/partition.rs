@@ -11,7 +11,7 @@ use crate::{
     Error, Kind, Result,
     checksum::crc32,
     facts::{Partition, PartitionTable, TableKind},
-    filesystem::{recognise, utf16},
+    filesystem::{hex, recognise, utf16},
     volume::Volume,
 };
 
@@ -177,7 +177,6 @@ fn gpt_entry(number: u32, entry: &[u8], sector: u64) -> Option<Partition> {
 
 /// UEFI 2.10, appendix A: the first three fields are little endian.
 fn guid(bytes: &[u8]) -> Option<String> {
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let (a, b, c) = (le32(bytes, 0), le16(bytes, 4), le16(bytes, 6));
     Some(format!(
         "{a:08x}-{b:04x}-{c:04x}-{}-{}",

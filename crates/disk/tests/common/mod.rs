@@ -1,5 +1,9 @@
 //! Real images made by the real qemu-img, and what qemu-img says about them.
-#![expect(clippy::unwrap_used, reason = "a test that cannot make its image has failed")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot make its image has failed"
+)]
 
 use std::{fs, path::Path, process::Command, sync::Arc};
 
