@@ -125,7 +125,7 @@ export function badReport(name: string): Report {
         ],
         remedy: { code: "enable_sshd", commands: ["systemctl enable ssh.service"] },
       }),
-      finding("cloud_agent", "unknown", "fact_unknown", { params: { cause: "file_unreadable" } }),
+      finding("cloud_agent", "unknown", "fact_unknown", { params: { cause: "journal_dirty" } }),
     ]),
     verdict: "will_not_work",
     container: { format: "vmdk", variant: "monolithicSparse", virtual_size: 128_849_018_880 },

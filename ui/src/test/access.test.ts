@@ -1,0 +1,154 @@
+// Keyboard, language, appearance, and axe-core over every state in both languages. Colours are measured in
+// rules.test.ts, since jsdom computes none.
+
+import { screen, waitFor } from "@testing-library/svelte";
+import axe from "axe-core";
+import { describe, expect, test } from "vitest";
+
+import { image, upload } from "../lib/backend/fake-data";
+import type { Locale } from "../lib/locale.svelte";
+import { openReport, openWindow, type OpenWindow } from "./window";
+
+test("the whole journey goes without a mouse", async () => {
+  const { backend, user } = await openReport();
+  const reach = async (testId: string): Promise<void> => {
+    for (let steps = 0; steps < 60; steps += 1) {
+      if ((document.activeElement as HTMLElement | null)?.dataset["testid"] === testId) return;
+      await user.tab();
+    }
+    throw new Error(`${testId} cannot be reached with Tab`);
+  };
+  for (const testId of ["nav-images", "transfers-button", "choose-file", "details-name", "details-tags"]) {
+    await reach(testId);
+  }
+  await user.keyboard("web{Enter}");
+  await reach("upload-button");
+  await user.keyboard("{Enter}");
+  const sent = await screen.findByTestId("sent-file");
+  expect(sent.contains(document.activeElement), "the focus goes on where the form was").toBe(true);
+  expect(backend.requests[0]?.details.tags).toEqual(["web"]);
+});
+
+test("Esc closes the panel and gives the focus back", async () => {
+  const { user } = await openWindow({ uploads: [upload({})] });
+  const button = screen.getByTestId("transfers-button");
+  await user.click(button);
+  await waitFor(() => expect(document.activeElement?.textContent).toBe("Uploads"));
+  await user.keyboard("{Escape}");
+  expect(screen.getByTestId("transfers-panel").hidden).toBe(true);
+  expect(document.activeElement).toBe(button);
+});
+
+test("an open question is answered with no by Esc, and the panel below it stays", async () => {
+  const { user } = await openWindow({ uploads: [upload({})] });
+  await user.click(screen.getByTestId("transfers-button"));
+  await user.click(await screen.findByTestId("cancel-upload"));
+  await screen.findByTestId("question-no");
+  await user.keyboard("{Escape}");
+  screen.getByTestId("question").dispatchEvent(new Event("cancel", { cancelable: true }));
+  await waitFor(() => expect(screen.queryByTestId("question-no")).toBeNull());
+  expect(screen.getByTestId("transfers-panel").hidden).toBe(false);
+  expect(screen.getByTestId("upload-row").dataset["state"]).toBe("uploading");
+});
+
+test("results are announced politely", async () => {
+  await openReport();
+  const voice = screen.getByRole("status");
+  await waitFor(() => expect(voice.textContent).toContain("debian-12.qcow2: "));
+});
+
+test("the language changes at once, keeps what was typed and is remembered", async () => {
+  const { user } = await openReport();
+  await user.type(screen.getByTestId("details-notes"), "stays");
+  await user.click(screen.getByTestId("language-switch"));
+  expect(document.documentElement.lang).toBe("de");
+  expect(screen.getByTestId("nav-check").textContent).toContain("Prüfen und hochladen");
+  expect(screen.getByTestId("fact-size").textContent).toBe("1,5 GB (1,4\u00a0GiB)");
+  expect(screen.getByTestId<HTMLTextAreaElement>("details-notes").value).toBe("stays");
+  expect(localStorage.getItem("imagelotse.language")).toBe("de");
+});
+
+test("the system's language is taken at the first start", async () => {
+  await openWindow({}, "de");
+  expect(screen.getByTestId("choose-file").textContent).toContain("Datei auswählen");
+});
+
+test("light, dark and the system's own can be chosen and are remembered", async () => {
+  const { user } = await openWindow();
+  await user.click(screen.getByTestId("theme-dark"));
+  expect(document.documentElement.dataset["theme"]).toBe("dark");
+  expect(localStorage.getItem("imagelotse.theme")).toBe("dark");
+  await user.click(screen.getByTestId("theme-system"));
+  expect(document.documentElement.dataset["theme"]).toBeUndefined();
+});
+
+const STATES: Record<string, (locale: Locale) => Promise<OpenWindow | void>> = {
+  start: (locale) => openWindow({}, locale),
+  dragging: async (locale) => {
+    const { backend } = await openWindow({}, locale);
+    backend.drag(true);
+    await screen.findByTestId("drag-overlay");
+  },
+  "reports and errors": async (locale) => {
+    const { backend } = await openWindow({}, locale);
+    backend.drop(["/a/debian.qcow2", "/a/empty.img", "/a/legacy.vmdk", "/a/other.vhdx"]);
+    await waitFor(() => expect(screen.queryAllByTestId("verdict")).toHaveLength(3));
+    for (const part of document.querySelectorAll<HTMLElement>("[id$=-body]")) part.hidden = false;
+    for (const part of document.querySelectorAll("details")) part.open = true;
+  },
+  "a form with problems": async (locale) => {
+    const { backend, user } = await openWindow({}, locale);
+    backend.drop(["/a/debian.qcow2"]);
+    await user.type(await screen.findByTestId("details-tags"), "ok{Enter}not ok/");
+    await user.clear(screen.getByTestId("details-name"));
+  },
+  uploads: async (locale) => {
+    const all = [
+      "queued",
+      "uploading",
+      "verifying",
+      "importing",
+      "done",
+      "failed",
+      "cancelled",
+      "interrupted",
+    ] as const;
+    const uploads = all.map((state) =>
+      upload({
+        id: state,
+        state,
+        error: state === "failed" ? { code: "x", params: {}, retryable: true } : null,
+      }),
+    );
+    const { user } = await openWindow({ uploads }, locale);
+    await user.click(screen.getByTestId("transfers-button"));
+    await screen.findAllByTestId("upload-row");
+  },
+  "a question": async (locale) => {
+    const { user } = await openWindow({ uploads: [upload({})] }, locale);
+    await user.click(screen.getByTestId("transfers-button"));
+    await user.click(await screen.findByTestId("cancel-upload"));
+    await screen.findByTestId("question-no");
+  },
+  images: async (locale) => {
+    const images = [image({ tags: ["web"], notes: "x" }), image({ id: "b", size: null, distribution: null })];
+    const { user } = await openWindow({ images }, locale);
+    await user.click(screen.getByTestId("nav-images"));
+    await screen.findAllByTestId("image-row");
+  },
+  "no images": async (locale) => {
+    const { user } = await openWindow({}, locale);
+    await user.click(screen.getByTestId("nav-images"));
+    await screen.findByTestId("images-empty");
+  },
+};
+
+describe.each(["de", "en"] as const)("axe-core finds nothing in %s", (locale) => {
+  test.each(Object.keys(STATES))("%s", async (name) => {
+    await STATES[name]?.(locale);
+    const { violations } = await axe.run(document, { rules: { "color-contrast": { enabled: false } } });
+    expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`)).toEqual(
+      [],
+    );
+  });
+});

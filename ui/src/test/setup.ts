@@ -1,0 +1,9 @@
+import "@testing-library/svelte/vitest";
+
+// jsdom knows `dialog`, but not its two modal methods. The focus trap itself is the web view's and is tried in the real window.
+HTMLDialogElement.prototype.showModal = function showModal(this: HTMLDialogElement): void {
+  this.open = true;
+};
+HTMLDialogElement.prototype.close = function close(this: HTMLDialogElement): void {
+  this.open = false;
+};
