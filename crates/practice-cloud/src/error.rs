@@ -32,25 +32,39 @@ impl PracticeError {
     /// The data folder cannot be made, written or read.
     pub(crate) fn folder(path: &Path, reason: &dyn fmt::Display) -> Self {
         let params = BTreeMap::from([("path", path.display().to_string()), ("reason", reason.to_string())]);
-        Self { code: "practice_folder", params, retryable: false }
+        Self {
+            code: "practice_folder",
+            params,
+            retryable: false,
+        }
     }
 
     /// The database in the data folder cannot be opened or is damaged.
     pub(crate) fn database(path: &Path, reason: &dyn fmt::Display) -> Self {
         let params = BTreeMap::from([("path", path.display().to_string()), ("reason", reason.to_string())]);
-        Self { code: "practice_database", params, retryable: false }
+        Self {
+            code: "practice_database",
+            params,
+            retryable: false,
+        }
     }
 
     /// No port on loopback, or no randomness for the secrets.
     pub(crate) fn port(reason: &dyn fmt::Display) -> Self {
-        Self { code: "practice_port", params: BTreeMap::from([("reason", reason.to_string())]), retryable: true }
+        Self {
+            code: "practice_port",
+            params: BTreeMap::from([("reason", reason.to_string())]),
+            retryable: true,
+        }
     }
 }
 
 impl fmt::Display for PracticeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.code)?;
-        self.params.iter().try_for_each(|(name, value)| write!(f, " {name}={value}"))
+        self.params
+            .iter()
+            .try_for_each(|(name, value)| write!(f, " {name}={value}"))
     }
 }
 
