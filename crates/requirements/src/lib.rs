@@ -7,6 +7,7 @@ mod report;
 mod rules;
 
 pub use judge::judge;
+pub use lotse_guest::Evidence;
 pub use report::{
     AgentSummary, ContainerSummary, DatasourceSummary, DiskProblem, DiskProblemKind, DiskSummary, Finding, FindingKind,
     OsSummary, Remedy, Report, RootSummary, SourceSummary, SshdSummary, Status, Subject, Verdict,

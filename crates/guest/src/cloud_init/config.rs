@@ -16,6 +16,8 @@ pub(super) struct Config {
     pub(super) datasource_list: Option<(Vec<String>, u32)>,
     /// Another folder for drop-ins than `cloud.cfg.d`; empty for none.
     pub(super) drop_ins: Option<String>,
+    /// The list holds something else than names.
+    odd: bool,
 }
 
 /// What came of reading a file.
@@ -25,8 +27,8 @@ pub(super) enum Parsed {
     Config(Config),
     /// No valid settings: cloud-init logs a warning and goes on without the file (`cloudinit.util.load_yaml`).
     Broken,
-    /// Beyond the bounds: what cloud-init would make of it is not known.
-    TooLarge,
+    /// Beyond the bounds, or a list that holds more than names: what cloud-init makes of it is not known.
+    Unclear,
 }
 
 /// Most datasources of one list; cloud-init knows about thirty.
@@ -34,11 +36,24 @@ const MAX_SOURCES: usize = 1000;
 
 /// Reads one file as PyYAML's safe loader would: of a repeated key the last holds, unknown tags are an error.
 pub(super) fn parse(text: &str) -> Parsed {
+    if has_tab_that_python_rejects(text) {
+        return Parsed::Broken;
+    }
     match serde_saphyr::from_str_with_options::<Option<Config>>(text, options()) {
+        Ok(Some(config)) if config.odd => Parsed::Unclear,
         Ok(config) => Parsed::Config(config.unwrap_or_default()),
-        Err(error) if matches!(error.without_snippet(), serde_saphyr::Error::Budget { .. }) => Parsed::TooLarge,
+        Err(error) if matches!(error.without_snippet(), serde_saphyr::Error::Budget { .. }) => Parsed::Unclear,
         Err(_) => Parsed::Broken,
     }
+}
+
+/// PyYAML skips spaces before a token, but no tabs; the parser here takes both. Told apart is what matters: a line that
+/// begins with a tab, and one behind the key.
+fn has_tab_that_python_rejects(text: &str) -> bool {
+    text.lines().any(|line| {
+        let value = line.strip_prefix("datasource_list:").unwrap_or_default();
+        line.starts_with('\t') || value.trim_start_matches(' ').starts_with('\t')
+    })
 }
 
 fn options() -> Options {
@@ -78,7 +93,9 @@ impl<'de> Visitor<'de> for ConfigVisitor {
             match key.value.as_str() {
                 "datasource_list" => {
                     let line = u32::try_from(key.referenced.line()).unwrap_or(u32::MAX);
-                    config.datasource_list = Some((map.next_value::<Names>()?.0, line));
+                    let Names { names, odd } = map.next_value()?;
+                    config.datasource_list = Some((names, line));
+                    config.odd = odd;
                 }
                 "conf_d" => config.drop_ins = map.next_value::<Option<String>>()?.map(|path| path.trim().to_owned()),
                 _ => {
@@ -91,45 +108,107 @@ impl<'de> Visitor<'de> for ConfigVisitor {
 }
 
 /// A list of names; a single name counts as a list of one, and nothing as an empty list.
-struct Names(Vec<String>);
+#[derive(Default)]
+struct Names {
+    names: Vec<String>,
+    /// Something else than a name was among them, and is left out.
+    odd: bool,
+}
 
 impl<'de> Deserialize<'de> for Names {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(NamesVisitor).map(Names)
+        deserializer.deserialize_any(NamesVisitor { inside: false })
     }
 }
 
-struct NamesVisitor;
+struct NamesVisitor {
+    /// Within the list, where another list is odd.
+    inside: bool,
+}
+
+/// One element of the list.
+struct Element(Names);
+
+impl<'de> Deserialize<'de> for Element {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(NamesVisitor { inside: true }).map(Self)
+    }
+}
 
 impl<'de> Visitor<'de> for NamesVisitor {
-    type Value = Vec<String>;
+    type Value = Names;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("a list of names")
     }
 
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(Vec::new())
+    fn visit_unit<E>(self) -> Result<Names, E> {
+        Ok(Names::default())
     }
 
-    fn visit_none<E>(self) -> Result<Self::Value, E> {
-        Ok(Vec::new())
+    fn visit_none<E>(self) -> Result<Names, E> {
+        Ok(Names::default())
     }
 
-    fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
-        Ok(vec![name.to_owned()])
+    fn visit_str<E>(self, name: &str) -> Result<Names, E> {
+        Ok(Names {
+            names: vec![name.to_owned()],
+            odd: false,
+        })
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Self::Value, A::Error> {
-        let mut names = Vec::new();
-        // `None` is a datasource's name here, and no YAML null.
-        while let Some(name) = sequence.next_element::<Option<String>>()? {
-            if names.len() >= MAX_SOURCES {
-                return Err(serde::de::Error::custom("too many datasources"));
-            }
-            names.extend(name);
+    fn visit_bool<E>(self, _: bool) -> Result<Names, E> {
+        Ok(Names {
+            odd: true,
+            ..Names::default()
+        })
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Names, E> {
+        Ok(Names {
+            odd: true,
+            ..Names::default()
+        })
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Names, E> {
+        Ok(Names {
+            odd: true,
+            ..Names::default()
+        })
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Names, E> {
+        Ok(Names {
+            odd: true,
+            ..Names::default()
+        })
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Names, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Names {
+            odd: true,
+            ..Names::default()
+        })
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Names, A::Error> {
+        if self.inside {
+            while sequence.next_element::<IgnoredAny>()?.is_some() {}
+            return Ok(Names {
+                odd: true,
+                ..Names::default()
+            });
         }
-        Ok(names)
+        let mut list = Names::default();
+        while let Some(Element(element)) = sequence.next_element()? {
+            list.odd |= element.odd || list.names.len() >= MAX_SOURCES;
+            if list.names.len() < MAX_SOURCES {
+                list.names.extend(element.names);
+            }
+        }
+        Ok(list)
     }
 }
 
@@ -207,8 +286,22 @@ mod tests {
             "a: b: c\n",
             "a: !thing x\n",
             "a: 1\n---\nb: 2\n",
+            "\tx: 1",
+            "datasource_list:\t[NoCloud]\n",
         ] {
             assert_eq!(parse(text), Parsed::Broken, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_list_of_other_things_is_unclear() {
+        for text in [
+            "datasource_list: {NoCloud: {}}\n",
+            "datasource_list: [ConfigDrive, [NoCloud]]\n",
+            "datasource_list:\n- ConfigDrive:\n    x: 1\n",
+            "datasource_list: [1]\n",
+        ] {
+            assert_eq!(parse(text), Parsed::Unclear, "{text}");
         }
     }
 

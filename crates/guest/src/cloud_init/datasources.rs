@@ -84,7 +84,7 @@ fn read_config(files: &Files<'_>, path: &str) -> Read<Settings> {
     let config = match config::parse(&text) {
         Parsed::Config(config) => config,
         Parsed::Broken => Config::default(),
-        Parsed::TooLarge => return Err(Unknown::new("config_not_read").with("path", path)),
+        Parsed::Unclear => return Err(Unknown::new("config_not_read").with("path", path)),
     };
     Ok(Settings {
         path: path.to_owned(),
