@@ -149,6 +149,21 @@ mod tests {
     }
 
     #[test]
+    fn every_code_has_its_texts_in_both_languages() {
+        for language in ["de", "en"] {
+            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../ui/messages/{language}.json"));
+            let texts: serde_json::Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+            for code in Error::CODES {
+                assert!(texts[format!("error_{code}")].is_string(), "{language}: error_{code}");
+                assert!(
+                    texts[format!("error_{code}_next")].is_string(),
+                    "{language}: error_{code}_next"
+                );
+            }
+        }
+    }
+
+    #[test]
     fn the_list_of_codes_is_sorted() {
         assert!(Error::CODES.is_sorted());
     }

@@ -97,3 +97,43 @@ impl From<&Error> for Unknown {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path};
+
+    use super::*;
+
+    /// A code of this crate ends as the reason of an unknown fact and needs its sentence there; a code that is made
+    /// but not listed would have none.
+    #[test]
+    fn codes_are_listed_and_have_texts() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+        for code in Error::CODES {
+            assert!(Unknown::CODES.contains(code), "{code}");
+            for language in ["de", "en"] {
+                let texts = fs::read_to_string(folder.join(format!("../../ui/messages/{language}.json"))).unwrap();
+                assert!(
+                    texts.contains(&format!("\"unknown_{code}\":")),
+                    "{language}: unknown_{code}"
+                );
+            }
+        }
+        let mut folders = vec![folder.join("src")];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                    continue;
+                }
+                let text = fs::read_to_string(&path).unwrap();
+                // In two pieces, so that this line itself is not found.
+                for piece in text.split(concat!("Error::new", "(Kind::")).skip(1) {
+                    let code = piece.split('"').nth(1).unwrap_or_default();
+                    assert!(Error::CODES.contains(&code), "{code} in {}", path.display());
+                }
+            }
+        }
+    }
+}

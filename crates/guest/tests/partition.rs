@@ -19,7 +19,7 @@ use lotse_disk::{Disk, FileSource, MemorySource};
 use lotse_guest::{
     FileTree,
     ext::Ext,
-    facts::{PartitionTable, TableKind},
+    facts::{Partition, PartitionTable, TableKind},
     partition,
 };
 use proptest::prelude::*;
@@ -79,8 +79,11 @@ fn open(path: &Path) -> Disk {
     Disk::open(Arc::new(FileSource::open(path).unwrap())).unwrap()
 }
 
-fn rows(table: &PartitionTable) -> Vec<(u32, u64, u64, &str, Option<&str>, Option<&str>)> {
-    let row = |p: &'_ lotse_guest::facts::Partition| (p.number, p.offset >> 10, p.len >> 10);
+/// Number, offset and length in KiB, type, label, filesystem.
+type Row<'a> = (u32, u64, u64, &'a str, Option<&'a str>, Option<&'a str>);
+
+fn rows(table: &PartitionTable) -> Vec<Row<'_>> {
+    let row = |p: &'_ Partition| (p.number, p.offset >> 10, p.len >> 10);
     let rows = table.partitions.iter().map(|p| {
         let (number, offset, len) = row(p);
         (

@@ -139,7 +139,7 @@ fn features(bytes: &[u8]) -> Result<Method> {
 /// The error for an image on top of another; names the other so that its owner knows which file to merge.
 fn backing_file(source: &dyn Source, offset: u64, len: u32) -> Error {
     let mut name = vec![0; usize::try_from(len.min(MAX_BACKING_NAME)).unwrap_or(0)];
-    let name = match source.read_at(&mut name, offset) {
+    let name: String = match source.read_at(&mut name, offset) {
         Ok(()) => String::from_utf8_lossy(&name)
             .chars()
             .filter(|c| !c.is_control())
@@ -147,5 +147,6 @@ fn backing_file(source: &dyn Source, offset: u64, len: u32) -> Error {
             .collect(),
         Err(_) => String::new(),
     };
+    let name = if name.is_empty() { "?".to_owned() } else { name };
     Error::new(Kind::Refused, "qcow2_backing_file").with("file", name)
 }
