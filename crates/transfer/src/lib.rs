@@ -40,3 +40,26 @@ pub const CODES: &[&str] = &[
     "source_permission_denied",
     "source_unreadable",
 ];
+
+#[cfg(test)]
+mod tests {
+    /// Texts are made for what `CODES` lists: a code that is missing there would reach a person bare.
+    #[test]
+    fn every_code_in_the_sources_is_listed() {
+        let sources = [
+            include_str!("engine/error.rs"),
+            include_str!("engine/mod.rs"),
+            include_str!("journal/error.rs"),
+            include_str!("plan.rs"),
+            include_str!("source.rs"),
+        ];
+        let families = ["job_", "journal_", "object_", "part_", "source_"];
+        for source in sources {
+            for literal in source.split('"').skip(1).step_by(2) {
+                let is_code = literal == "cancelled" || families.iter().any(|family| literal.starts_with(family));
+                assert!(!is_code || super::CODES.contains(&literal), "{literal}");
+            }
+        }
+        assert!(super::CODES.is_sorted());
+    }
+}

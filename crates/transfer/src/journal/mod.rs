@@ -283,3 +283,6 @@ fn create_private(path: &Path) -> Result<File, JournalError> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path).map_err(|error| JournalError::io(&error, path))
 }
+
+#[cfg(test)]
+mod tests;

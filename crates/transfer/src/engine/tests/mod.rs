@@ -1,0 +1,354 @@
+//! The engine against a target in memory: faults, kills at any point, changed sources.
+
+mod memory;
+
+use std::{
+    fs::File,
+    future::poll_fn,
+    path::PathBuf,
+    sync::Mutex,
+    task::Poll,
+    time::{Duration, SystemTime},
+};
+
+use proptest::prelude::*;
+use sha2::{Digest, Sha512};
+use tempfile::TempDir;
+
+use self::memory::{Fault, Memory};
+use super::*;
+use crate::job::{JobFailure, NewJob, SourceIdentity};
+
+const PART: u64 = 1_000;
+
+struct Upload {
+    folder: TempDir,
+    path: PathBuf,
+    content: Vec<u8>,
+    journal: Journal,
+    job: Job,
+    progress: Mutex<Vec<u64>>,
+}
+
+impl Upload {
+    fn of(size: usize) -> Upload {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("disk.raw");
+        let content: Vec<u8> = (0..size).map(|index| (index * 31 + index / 256).to_le_bytes()[0]).collect();
+        std::fs::write(&path, &content).unwrap();
+        let journal = Journal::open(&folder.path().join("journal")).unwrap();
+        let new = NewJob {
+            source: SourceIdentity::of(&path).unwrap(),
+            connection: "practice".to_owned(),
+            key: "k".to_owned(),
+            part_size: PART,
+            details: "{}".to_owned(),
+        };
+        let job = journal.add(&new, jiff::Timestamp::UNIX_EPOCH).unwrap();
+        Upload {
+            folder,
+            path,
+            content,
+            journal,
+            job,
+            progress: Mutex::new(Vec::new()),
+        }
+    }
+
+    fn target(&self, faults: &[Fault]) -> Memory {
+        Memory::new(&self.journal, self.job.id, faults)
+    }
+
+    async fn send(&self, target: &dyn Target) -> Result<Sent, SendError> {
+        self.send_until(target, &CancellationToken::new()).await
+    }
+
+    async fn send_until(&self, target: &dyn Target, cancel: &CancellationToken) -> Result<Sent, SendError> {
+        let claim = self
+            .journal
+            .claim(self.job.id)
+            .unwrap()
+            .expect("nobody else works on it");
+        let retry = Retry {
+            attempts: 3,
+            first: Duration::ZERO,
+            ..Retry::default()
+        };
+        self.progress.lock().unwrap().clear();
+        let on_progress = |now: Progress| {
+            assert_eq!(now.total, self.content.len() as u64);
+            self.progress.lock().unwrap().push(now.acknowledged);
+        };
+        let sent = send_with(&self.journal, target, &claim, &self.job, cancel, &on_progress, &retry).await;
+        assert!(self.progress.lock().unwrap().is_sorted(), "progress never goes back");
+        sent
+    }
+
+    fn state(&self) -> JobState {
+        self.journal.job(self.job.id).unwrap().unwrap().state
+    }
+
+    fn assert_arrived(&self, sent: &Sent, target: &Memory) {
+        assert_eq!(
+            target.object().as_deref(),
+            Some(&self.content[..]),
+            "the object is the file"
+        );
+        assert_eq!(sent.sha512, hex(&Sha512::digest(&self.content)));
+        let job = self.journal.job(self.job.id).unwrap().unwrap();
+        assert_eq!(job.state, JobState::Verifying, "importing is the caller's");
+        assert_eq!(job.sha512.as_deref(), Some(sent.sha512.as_str()));
+        assert_eq!(job.acknowledged, self.content.len() as u64);
+    }
+}
+
+/// Drops the future after it was polled `polls` times, as a kill would.
+async fn kill_after<T>(polls: usize, future: impl Future<Output = T>) -> Option<T> {
+    let mut future = pin!(future);
+    let mut left = polls;
+    poll_fn(|context| {
+        if left == 0 {
+            return Poll::Ready(None);
+        }
+        left -= 1;
+        future.as_mut().poll(context).map(Some)
+    })
+    .await
+}
+
+fn any_fault() -> impl Strategy<Value = Fault> {
+    prop_oneof![
+        8 => Just(Fault::None),
+        2 => Just(Fault::Network),
+        2 => Just(Fault::AnswerLost),
+        1 => Just(Fault::Busy),
+        1 => Just(Fault::WrongEtag),
+        1 => Just(Fault::Forget),
+        1 => Just(Fault::Unauthorized),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    /// `Memory` itself asserts that no part is sent that the journal holds as acknowledged.
+    #[test]
+    fn whatever_fails_the_object_is_the_file_in_the_end(
+        size in 1..8_500_usize,
+        faults in prop::collection::vec(any_fault(), 0..40),
+        kills in prop::collection::vec(0..90_usize, 0..5),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let upload = Upload::of(size);
+            let target = upload.target(&faults);
+            let mut arrived = None;
+            for polls in kills.into_iter().map(Some).chain([None; 60]) {
+                let sent = match polls {
+                    Some(polls) => kill_after(polls, upload.send(&target)).await,
+                    None => Some(upload.send(&target).await),
+                };
+                match sent {
+                    Some(Ok(sent)) => {
+                        arrived = Some(sent);
+                        break;
+                    }
+                    Some(Err(error)) => {
+                        upload.journal.fail(upload.job.id, &JobFailure::from(&error)).unwrap();
+                    }
+                    None => {}
+                }
+            }
+            upload.assert_arrived(&arrived.expect("60 runs outlast 40 faults"), &target);
+        });
+    }
+}
+
+#[tokio::test]
+async fn an_undisturbed_upload_sends_every_part_once_and_few_at_a_time() {
+    let upload = Upload::of(9_500);
+    let mut target = upload.target(&[]);
+    let sent = upload.send(&target).await.unwrap();
+    upload.assert_arrived(&sent, &target);
+    let mut puts = target.puts();
+    puts.sort_unstable();
+    assert_eq!(puts, (1..=10).collect::<Vec<_>>());
+    assert!(
+        target.most_in_flight() as usize <= IN_FLIGHT,
+        "memory is bounded by the parts on the way"
+    );
+    assert_eq!(upload.progress.lock().unwrap().last(), Some(&9_500));
+
+    let upload = Upload::of(9_500);
+    target = upload.target(&[]);
+    target.max_concurrent = 1;
+    upload.send(&target).await.unwrap();
+    assert_eq!(target.most_in_flight(), 1, "the target's own limit counts");
+}
+
+#[tokio::test]
+async fn resuming_sends_only_what_is_missing_and_counts_what_is_there() {
+    let upload = Upload::of(9_500);
+    // Opening and four parts succeed; then the key is refused.
+    let mut faults = vec![Fault::None; 5];
+    faults.extend([Fault::Unauthorized; 40]);
+    let target = upload.target(&faults);
+    let error = upload.send(&target).await.unwrap_err();
+    assert!(error.retryable, "with a new key the same upload goes on");
+    upload.journal.fail(upload.job.id, &JobFailure::from(&error)).unwrap();
+    let there = upload.journal.job(upload.job.id).unwrap().unwrap().acknowledged;
+    assert!(there >= PART, "something had been acknowledged");
+
+    target.next_faults(&[]);
+    let before = target.puts().len();
+    let sent = upload.send(&target).await.unwrap();
+    upload.assert_arrived(&sent, &target);
+    assert_eq!(
+        upload.progress.lock().unwrap().first(),
+        Some(&there),
+        "progress begins where it stood"
+    );
+    assert_eq!((target.puts().len() - before) as u64, (9_500 - there).div_ceil(PART));
+    assert_eq!(target.begun(), 1);
+}
+
+#[tokio::test]
+async fn a_lost_answer_to_the_completion_is_no_failure() {
+    let upload = Upload::of(900);
+    let target = upload.target(&[Fault::None, Fault::None, Fault::AnswerLost]);
+    let sent = upload.send(&target).await.unwrap();
+    upload.assert_arrived(&sent, &target);
+    assert_eq!(target.begun(), 1, "the object that is there is taken");
+
+    let again = upload.send(&target).await.unwrap();
+    assert_eq!(again, sent, "a crash after the completion sends nothing again");
+    assert_eq!(target.puts(), [1]);
+}
+
+#[tokio::test]
+async fn an_upload_that_the_target_forgot_begins_anew_but_not_for_ever() {
+    let upload = Upload::of(2_500);
+    let target = upload.target(&[Fault::None, Fault::None, Fault::Forget]);
+    let sent = upload.send(&target).await.unwrap();
+    upload.assert_arrived(&sent, &target);
+    assert_eq!(target.begun(), 2);
+
+    let upload = Upload::of(500);
+    let forgetful: Vec<Fault> = [Fault::None, Fault::Forget].repeat(20);
+    let target = upload.target(&forgetful);
+    upload.send(&target).await.unwrap_err();
+    assert_eq!(target.begun(), 1 + REOPENINGS);
+}
+
+#[tokio::test]
+async fn an_object_that_differs_is_never_passed_off_as_sent() {
+    let upload = Upload::of(500);
+    // Opening, part, completion; then the look at the object.
+    let target = upload.target(&[Fault::None, Fault::None, Fault::None, Fault::WrongEtag]);
+    let error = upload.send(&target).await.unwrap_err();
+    assert_eq!((error.code, error.retryable), ("object_mismatch", true));
+    assert_eq!(error.params["found_size"], "500");
+
+    target.spoil_object();
+    upload.journal.fail(upload.job.id, &JobFailure::from(&error)).unwrap();
+    let sent = upload.send(&target).await.unwrap();
+    upload.assert_arrived(&sent, &target);
+    assert_eq!(target.begun(), 2, "a spoiled object is replaced");
+}
+
+#[tokio::test]
+async fn a_part_that_arrives_differently_is_repeated_until_the_budget_is_spent() {
+    let upload = Upload::of(500);
+    let target = upload.target(&[Fault::None, Fault::WrongEtag, Fault::WrongEtag]);
+    upload.send(&target).await.unwrap();
+    assert_eq!(target.puts(), [1, 1, 1]);
+
+    let upload = Upload::of(500);
+    let target = upload.target(&[Fault::None, Fault::WrongEtag, Fault::WrongEtag, Fault::WrongEtag]);
+    assert_eq!(upload.send(&target).await.unwrap_err().code, "part_mismatch");
+}
+
+#[tokio::test]
+async fn a_source_that_was_changed_is_refused() {
+    let upload = Upload::of(3_500);
+    let mut faults = vec![Fault::None; 3];
+    faults.extend([Fault::Unauthorized; 40]);
+    let target = upload.target(&faults);
+    upload.send(&target).await.unwrap_err();
+    assert!(upload.journal.job(upload.job.id).unwrap().unwrap().acknowledged > 0);
+    target.next_faults(&[]);
+
+    // Same size and time, other content: only the hashes of what was sent tell.
+    let time = std::fs::metadata(&upload.path).unwrap().modified().unwrap();
+    std::fs::write(&upload.path, vec![0xAA; 3_500]).unwrap();
+    File::options()
+        .write(true)
+        .open(&upload.path)
+        .unwrap()
+        .set_modified(time)
+        .unwrap();
+    let error = upload.send(&target).await.unwrap_err();
+    assert_eq!((error.code, error.retryable), ("source_changed", false));
+
+    File::options()
+        .write(true)
+        .open(&upload.path)
+        .unwrap()
+        .set_modified(SystemTime::UNIX_EPOCH)
+        .unwrap();
+    assert_eq!(upload.send(&target).await.unwrap_err().code, "source_changed");
+    std::fs::remove_file(&upload.path).unwrap();
+    assert_eq!(upload.send(&target).await.unwrap_err().code, "source_not_found");
+    assert_eq!(target.object(), None);
+}
+
+#[tokio::test]
+async fn cancelling_stops_at_once_and_leaves_the_upload_for_the_caller() {
+    let upload = Upload::of(3_500);
+    let target = upload.target(&[]);
+    let cancel = CancellationToken::new();
+    assert!(kill_after(12, upload.send_until(&target, &cancel)).await.is_none());
+    cancel.cancel();
+    let before = target.puts();
+    assert_eq!(upload.send_until(&target, &cancel).await.unwrap_err().code, "cancelled");
+    assert_eq!(target.puts(), before, "nothing more is sent");
+    assert_eq!(upload.state(), JobState::Uploading);
+
+    let job = upload.journal.job(upload.job.id).unwrap().unwrap();
+    let upload_id = job.upload_id.clone().unwrap();
+    abort(&target, &job, &Retry::default()).await.unwrap();
+    assert_eq!(
+        target.parts("k", &upload_id).await.unwrap_err().kind,
+        TargetErrorKind::NotFound
+    );
+}
+
+#[tokio::test]
+async fn jobs_that_are_over_or_not_ours_are_left_alone() {
+    let upload = Upload::of(500);
+    let target = upload.target(&[]);
+    let other = upload
+        .journal
+        .add(
+            &NewJob {
+                source: upload.job.source.clone(),
+                connection: "practice".to_owned(),
+                key: "other".to_owned(),
+                part_size: PART,
+                details: "{}".to_owned(),
+            },
+            jiff::Timestamp::UNIX_EPOCH,
+        )
+        .unwrap();
+    let claim = upload.journal.claim(other.id).unwrap().unwrap();
+    let cancel = CancellationToken::new();
+    let error = send(&upload.journal, &target, &claim, &upload.job, &cancel, &|_| {})
+        .await
+        .unwrap_err();
+    assert_eq!(error.code, "job_not_claimed");
+
+    upload.journal.advance(upload.job.id, JobState::Cancelled).unwrap();
+    assert_eq!(upload.send(&target).await.unwrap_err().code, "job_transition");
+    assert_eq!(target.begun(), 0);
+    assert!(upload.folder.path().exists());
+}
