@@ -101,7 +101,11 @@ pub(crate) fn install(workspace: &Workspace, wanted: &[(&str, &str)]) -> Outcome
             .split_first()
             .map_or(("apt-get", &[][..]), |(program, rest)| (program.as_str(), rest));
         let mut command = workspace.command(program);
-        command.args(rest).stdin(Stdio::inherit());
+        command.args(rest);
+        // dpkg tells three things about every package; only someone who waits at a terminal wants to see that. What goes wrong is on stderr.
+        if !std::io::stdout().is_terminal() {
+            command.stdout(Stdio::null());
+        }
         command
     };
     let mut install = vec![
