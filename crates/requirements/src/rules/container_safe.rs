@@ -1,27 +1,44 @@
 //! The container must stand alone: no reference to other files, no two formats at once.
 
 use super::Rule;
-use crate::{DiskProblemKind, Finding, FindingKind, Status, Subject, remedies};
+use crate::{DiskProblem, DiskProblemKind, Finding, FindingKind, Status, Subject, remedies};
 
 pub(super) const RULE: Rule = Rule {
     code: "container_safe",
     kind: FindingKind::Requirement,
-    reasons: &["container_safe_alone", "container_safe_refused"],
-    remedies: &["flatten_container"],
+    reasons: &[
+        "container_safe_alone",
+        "container_safe_refers_to_files",
+        "container_safe_encrypted",
+        "container_safe_ambiguous",
+        "container_safe_unbelievable",
+    ],
+    remedies: &["flatten_container", "decrypt_container", "rebuild_container"],
     judge,
 };
 
 fn judge(subject: &Subject) -> Finding {
     match &subject.facts {
         Ok(_) => Finding::requirement(RULE.code, Status::Pass, "container_safe_alone"),
-        Err(problem) if problem.kind == DiskProblemKind::Refused => Finding {
-            params: problem.params.clone(),
-            ..Finding::requirement(RULE.code, Status::Fail, "container_safe_refused")
-        }
-        .param("cause", &problem.code)
-        .remedy("flatten_container", flatten(subject)),
+        Err(problem) if problem.kind == DiskProblemKind::Refused => refused(subject, problem),
         Err(problem) => Finding::not_read(RULE.code, problem),
     }
+}
+
+fn refused(subject: &Subject, problem: &DiskProblem) -> Finding {
+    let (reason, remedy, commands) = match problem.code.as_str() {
+        "two_formats" => ("container_safe_ambiguous", "rebuild_container", Vec::new()),
+        "virtual_size_too_large" => ("container_safe_unbelievable", "rebuild_container", Vec::new()),
+        code if code.ends_with("_encrypted") => ("container_safe_encrypted", "decrypt_container", Vec::new()),
+        _ => ("container_safe_refers_to_files", "flatten_container", flatten(subject)),
+    };
+    let finding = Finding::requirement(RULE.code, Status::Fail, reason);
+    Finding {
+        params: problem.params.clone(),
+        ..finding
+    }
+    .param("cause", &problem.code)
+    .remedy(remedy, commands)
 }
 
 /// Rewrites the image as one file. It follows the very references that were refused here, so the sentence beside it

@@ -22,7 +22,7 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn judge(subject: &Subject) -> Finding {
-    let Some(size) = subject.container.virtual_size else {
+    let Some(size) = subject.container.virtual_size.or_else(|| refused_size(subject)) else {
         return match &subject.facts {
             Err(problem) => Finding::not_read(RULE.code, problem),
             Ok(_) => Finding::requirement(RULE.code, Status::Unknown, "virtual_size_unknown"),
@@ -45,6 +45,16 @@ fn judge(subject: &Subject) -> Finding {
         .param("limit_bytes", LIMIT)
         .param("limit_gb", "100")
         .param("limit_gib", nearest_tenth(LIMIT, GIB))
+}
+
+/// The size that the container's reader refused to believe; it is what a VM would be given all the same.
+fn refused_size(subject: &Subject) -> Option<u64> {
+    let problem = subject
+        .facts
+        .as_ref()
+        .err()
+        .filter(|problem| problem.code == "virtual_size_too_large")?;
+    problem.params.get("size")?.parse().ok()
 }
 
 fn nearest_tenth(size: u64, unit: u64) -> String {

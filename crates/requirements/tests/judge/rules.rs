@@ -468,6 +468,15 @@ fn a_container_that_fails_while_it_is_read_is_not_called_whole() {
 }
 
 #[test]
+fn an_unbelievable_size_is_too_big() {
+    let too_big = finding(&crate::subjects::unbelievable(), "virtual_size");
+    assert_eq!(
+        (too_big.status, too_big.params["gib"].as_str()),
+        (Status::Fail, "1073741824.0")
+    );
+}
+
+#[test]
 fn nothing_unknown_passes() {
     let unknown = || Unknown::new("journal_dirty");
     let subject = with(|facts| {

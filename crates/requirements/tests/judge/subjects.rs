@@ -155,6 +155,20 @@ pub(crate) fn unopened(name: &str, format: Option<&str>, kind: DiskProblemKind, 
     }
 }
 
+/// A container that claims more than any disk has.
+pub(crate) fn unbelievable() -> Subject {
+    let mut subject = unopened(
+        "disk.qcow2",
+        Some("qcow2"),
+        DiskProblemKind::Refused,
+        "virtual_size_too_large",
+    );
+    if let Err(problem) = &mut subject.facts {
+        problem.params.insert("size".to_owned(), (1_u64 << 60).to_string());
+    }
+    subject
+}
+
 /// A file of the given format whose disk was read.
 pub(crate) fn in_container(name: &str, format: Option<&str>, compression: Option<&str>) -> Subject {
     let mut subject = ready();
@@ -240,6 +254,9 @@ fn containers() -> Vec<Subject> {
         in_container("disk", None, None),
         unopened("disk.vhdx", Some("vhdx"), Incompatible, "format_not_read_yet"),
         unopened("disk.qcow2", Some("qcow2"), Refused, "qcow2_backing_file"),
+        unopened("disk.qcow2", Some("qcow2"), Refused, "qcow2_encrypted"),
+        unopened("disk.qcow2", Some("qcow2"), Refused, "two_formats"),
+        unbelievable(),
         unopened("disk.qcow2", Some("qcow2"), Corrupt, "qcow2_header"),
         unopened("disk.qcow2", Some("qcow2"), Io, "source_read"),
         unopened("disk.img", None, Io, "source_read"),
