@@ -13,6 +13,9 @@ const DATABASE_LIMIT: usize = 64 << 20;
 /// Largest description of a single package, in bytes.
 const DESCRIPTION_LIMIT: usize = 1 << 20;
 
+/// Most files of a database in parts that are read; a full desktop has about 4,000 packages.
+const MAX_PARTS: usize = 20_000;
+
 /// Where rpm keeps its database and which kind it is.
 const RPM: &[(&str, &str)] = &[
     ("/usr/lib/sysimage/rpm/rpmdb.sqlite", "rpm-sqlite"),
@@ -62,6 +65,15 @@ pub(crate) fn find(files: &Files<'_>, names: &[&str]) -> Read<Option<Package>> {
     Ok(None)
 }
 
+/// Names in a database's folder, as long as there are not absurdly many.
+fn parts(files: &Files<'_>, folder: &str, kind: &str) -> Read<Vec<String>> {
+    let names = files.list(folder)?;
+    if names.len() > MAX_PARTS {
+        return Err(Unknown::new("package_database_not_read").with("kind", kind));
+    }
+    Ok(names)
+}
+
 fn find_dpkg(files: &Files<'_>, names: &[&str]) -> Read<Option<Package>> {
     const STATUS: &str = "/var/lib/dpkg/status";
     const PARTS: &str = "/var/lib/dpkg/status.d";
@@ -70,7 +82,7 @@ fn find_dpkg(files: &Files<'_>, names: &[&str]) -> Read<Option<Package>> {
     {
         return Ok(Some(package));
     }
-    for name in files.list(PARTS)? {
+    for name in parts(files, PARTS, "dpkg")? {
         let path = format!("{PARTS}/{name}");
         // Images without dpkg keep one file a package there, and no state: what is named is installed.
         if let Some(text) = files.read(&path, DESCRIPTION_LIMIT)?
@@ -144,7 +156,7 @@ fn find_apk(path: &str, text: &[u8], names: &[&str]) -> Option<Package> {
 /// pacman keeps a folder `name-version-release` for each package; its `desc` says which part is the name.
 fn find_pacman(files: &Files<'_>, names: &[&str]) -> Read<Option<Package>> {
     const LOCAL: &str = "/var/lib/pacman/local";
-    for folder in files.list(LOCAL)? {
+    for folder in parts(files, LOCAL, "pacman")? {
         if !names.iter().any(|name| folder.starts_with(name)) {
             continue;
         }

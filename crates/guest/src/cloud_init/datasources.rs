@@ -16,6 +16,9 @@ const CONFIG: &str = "/etc/cloud/cloud.cfg";
 /// Drop-ins are read from here unless `cloud.cfg` names another folder (`conf_d`).
 const DROP_INS: &str = "/etc/cloud/cloud.cfg.d";
 
+/// Most drop-ins that are read; real systems have a handful, and a hostile image could make every one large.
+const MAX_DROP_INS: usize = 200;
+
 /// The effective list: of all drop-ins in byte order the last that names one, else `cloud.cfg`, else the built-in list.
 /// Lists are replaced, not merged (`cloudinit.util.read_conf_with_confd`).
 pub(crate) fn read(files: &Files<'_>) -> Read<Datasources> {
@@ -26,11 +29,12 @@ pub(crate) fn read(files: &Files<'_>) -> Read<Datasources> {
     let mut lists: Vec<(Vec<String>, Evidence)> = main.list().into_iter().collect();
     if !folder.is_empty() {
         // Python's `endswith`: `.CFG` is another ending.
-        for name in files
-            .list(folder)?
-            .iter()
-            .filter(|name| name.as_bytes().ends_with(b".cfg"))
-        {
+        let mut names = files.list(folder)?;
+        names.retain(|name| name.as_bytes().ends_with(b".cfg"));
+        if names.len() > MAX_DROP_INS {
+            return Err(Unknown::new("config_not_read").with("path", folder));
+        }
+        for name in names {
             let path = format!("{folder}/{name}");
             if files.stat(&path)?.is_some_and(|stat| stat.kind == FileKind::File) {
                 lists.extend(read_config(files, &path)?.list());
@@ -195,6 +199,15 @@ mod tests {
         let tree = debian().file("/etc/cloud/cloud.cfg.d/99-installer.cfg", "datasource_list:\n");
         let sources = sources(&tree);
         assert!(sources.list.is_empty() && !sources.built_in);
+    }
+
+    #[test]
+    fn a_flood_of_drop_ins_is_not_read() {
+        let mut tree = debian();
+        for number in 0..=MAX_DROP_INS {
+            tree = drop_in(tree, &format!("{number}.cfg"), "ConfigDrive");
+        }
+        assert_eq!(read(&Files::new(&tree).unwrap()).unwrap_err().code, "config_not_read");
     }
 
     #[test]
