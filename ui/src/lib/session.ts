@@ -5,6 +5,7 @@ import { createContext } from "svelte";
 import { Connections } from "../features/connections/connections.svelte";
 import { Files } from "../features/drop/files.svelte";
 import { Images } from "../features/images/images.svelte";
+import { isRunning } from "../features/transfers/phases";
 import { Transfers } from "../features/transfers/transfers.svelte";
 import type { Backend } from "./backend/backend";
 
@@ -24,7 +25,10 @@ export function makeSession(backend: Backend): Session {
   const connections = new Connections(backend);
   const images = new Images(backend, connections);
   const transfers = new Transfers(backend, () => void images.refresh());
-  const files = new Files(backend);
+  const files = new Files(backend, (uploadId) => {
+    const upload = transfers.find(uploadId);
+    return upload !== null && isRunning(upload.state);
+  });
   return {
     backend,
     connections,

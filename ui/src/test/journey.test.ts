@@ -152,6 +152,18 @@ test("an answer that comes after its file was dropped again does not count", asy
   expect(screen.getByTestId<HTMLInputElement>("details-name").value).toBe("new");
 });
 
+test("a file dropped again while it is being sent is not offered to be sent twice", async () => {
+  const { backend, user } = await openReport();
+  await user.click(screen.getByTestId("upload-button"));
+  await screen.findByTestId("sent-file");
+  backend.drop(["/home/me/debian-12.qcow2"]);
+  await screen.findByTestId("verdict");
+  expect(screen.queryByTestId("upload-button")).toBeNull();
+  while (backend.advance("upload-1"));
+  backend.drop(["/home/me/debian-12.qcow2"]);
+  await screen.findByTestId("upload-button");
+});
+
 test("looking at the images loses nothing that was typed", async () => {
   const { user } = await openReport();
   await user.type(screen.getByTestId("details-notes"), "half a sen");

@@ -30,14 +30,16 @@ export class DroppedFile {
 
 export class Files {
   #backend: Backend;
+  #isUnderWay: (uploadId: string | null) => boolean;
   /** By path, the latest first. */
   #all = new SvelteMap<string, DroppedFile>();
   #choosing = $state(false);
   #dragging = $state(false);
   #chooseError = $state.raw<ApiError | null>(null);
 
-  constructor(backend: Backend) {
+  constructor(backend: Backend, isUnderWay: (uploadId: string | null) => boolean) {
     this.#backend = backend;
+    this.#isUnderWay = isUnderWay;
   }
 
   get all(): DroppedFile[] {
@@ -87,8 +89,12 @@ export class Files {
   add(paths: readonly string[]): void {
     const unique = [...new Set(paths)];
     for (const path of unique.toReversed()) {
+      const file = new DroppedFile(path);
+      const known = this.#all.get(path);
+      // What is being sent right now is not offered to be sent once more.
+      if (known && this.#isUnderWay(known.uploadId)) file.uploadId = known.uploadId;
       this.#all.delete(path);
-      this.#all.set(path, new DroppedFile(path));
+      this.#all.set(path, file);
     }
     if (unique.length > 0 && this.#all.size > 1) {
       for (const file of this.#all.values()) file.open = unique.length === 1 && file.path === unique[0];

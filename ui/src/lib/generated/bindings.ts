@@ -1,18 +1,407 @@
-export type Status = "pass" | "warning" | "fail" | "unknown";
+// Made by `cargo xtask types` from crates/api. Do not edit: a test compares.
+
+export type Evidence = { path: string | null, line: number | null, value: string | null, };
+
+export type SourceSummary = { 
+/**
+ * File name without its folder.
+ */
+name: string, 
+/**
+ * Bytes of the file itself.
+ */
+size: number, };
+
 export type Verdict = "ready" | "ready_with_warnings" | "will_not_work" | "unknown";
-export type Evidence = { path: string | null, line: number | null, value: string | null };
-export type Remedy = { code: string, commands: Array<string> };
-export type Finding = { code: string, kind: "requirement" | "advice", status: Status, reason: string, evidence: Array<Evidence>, params: Record<string,string>, remedy: Remedy | null };
-export type Report = { schema: number, source: {name: string, size: number}, verdict: Verdict, container: {format: string|null, variant: string|null, virtual_size: number|null}, compression: string|null, disk: {table: string|null, sector_size: number|null}, root: {filesystem: string, partition: number|null, layers: string[]}|null, os: {family: string, distribution: string|null, version: string|null, architecture: string|null, name: string|null}|null, agent: {kind: string, version: string|null, enabled: boolean|null}|null, datasources: {list: string[], from: Evidence[]}|null, sshd: {installed: boolean|null, enabled: boolean|null}, findings: Finding[] };
-export type ApiError = { code: string, params: Record<string,string>, retryable: boolean };
+
+export type ContainerSummary = { 
+/**
+ * `raw`, `qcow2`, ...; null while a compression hides it.
+ */
+format: string | null, 
+/**
+ * The format's own word for its kind.
+ */
+variant: string | null, 
+/**
+ * Size of the disk a VM would see, in bytes.
+ */
+virtual_size: number | null, };
+
+export type DiskSummary = { 
+/**
+ * `gpt`, `mbr`, `none`; null when unknown.
+ */
+table: string | null, 
+/**
+ * Logical sector in bytes.
+ */
+sector_size: number | null, };
+
+export type RootSummary = { 
+/**
+ * `ext4`, ...
+ */
+filesystem: string, 
+/**
+ * Number as the table counts; null without a table.
+ */
+partition: number | null, 
+/**
+ * What lies between partition and filesystem.
+ */
+layers: Array<string>, };
+
+export type OsSummary = { 
+/**
+ * `linux`, `freebsd`, `windows`, ...
+ */
+family: string, 
+/**
+ * os-release's `ID`.
+ */
+distribution: string | null, 
+/**
+ * os-release's `VERSION_ID`.
+ */
+version: string | null, 
+/**
+ * `x86_64`, ...
+ */
+architecture: string | null, 
+/**
+ * os-release's `PRETTY_NAME`.
+ */
+name: string | null, };
+
+export type AgentSummary = { 
+/**
+ * `cloud-init`, ...
+ */
+kind: string, 
+/**
+ * Full version.
+ */
+version: string | null, 
+/**
+ * Does it run at boot?
+ */
+enabled: boolean | null, };
+
+export type DatasourceSummary = { 
+/**
+ * In the order in which they are tried.
+ */
+list: Array<string>, 
+/**
+ * The place that decided first.
+ */
+from: Array<Evidence>, };
+
+export type SshdSummary = { 
+/**
+ * Is it there?
+ */
+installed: boolean | null, 
+/**
+ * Is it started at boot?
+ */
+enabled: boolean | null, };
+
+export type FindingKind = "requirement" | "advice";
+
+export type Status = "pass" | "warning" | "fail" | "unknown";
+
+export type Remedy = { 
+/**
+ * Message `remedy_<code>` says what to do; it may use the finding's parameters.
+ */
+code: string, 
+/**
+ * Commands to run inside the system (or, for a container's fault, beside the file), for its distribution; may be empty.
+ */
+commands: Array<string>, };
+
+export type Finding = { 
+/**
+ * The rule's stable code, for example `datasource_order`.
+ */
+code: string, 
+/**
+ * Does it decide the verdict?
+ */
+kind: FindingKind, 
+/**
+ * What came out.
+ */
+status: Status, 
+/**
+ * Which of the rule's sentences applies (message `reason_<reason>`), for example `datasource_order_nocloud_first`.
+ */
+reason: string, 
+/**
+ * Where it was read.
+ */
+evidence: Array<Evidence>, 
+/**
+ * Parameters of the sentences.
+ */
+params: Record<string, string>, 
+/**
+ * How to mend it; null where there is nothing to mend.
+ */
+remedy: Remedy | null, };
+
+export type Report = { 
+/**
+ * 1.
+ */
+schema: number, 
+/**
+ * The file.
+ */
+source: SourceSummary, 
+/**
+ * What it all comes to.
+ */
+verdict: Verdict, 
+/**
+ * The container.
+ */
+container: ContainerSummary, 
+/**
+ * `gzip`, `bzip2`, `xz`, `zstd` or null.
+ */
+compression: string | null, 
+/**
+ * The partition table.
+ */
+disk: DiskSummary, 
+/**
+ * The root filesystem; null when unknown or none.
+ */
+root: RootSummary | null, 
+/**
+ * The operating system; null when unknown or none.
+ */
+os: OsSummary | null, 
+/**
+ * The configuring program; null when unknown or none.
+ */
+agent: AgentSummary | null, 
+/**
+ * cloud-init's datasources; null when unknown or not asked.
+ */
+datasources: DatasourceSummary | null, 
+/**
+ * The SSH server.
+ */
+sshd: SshdSummary, 
+/**
+ * One finding per rule, requirements first, in the rules' order.
+ */
+findings: Array<Finding>, };
+
+export type ApiError = { 
+/**
+ * Stable code (`snake_case`).
+ */
+code: string, 
+/**
+ * Parameters of the sentences.
+ */
+params: Record<string, string>, 
+/**
+ * Can the same thing be tried again with hope?
+ */
+retryable: boolean, };
+
 export type Distribution = "arch" | "fedora" | "ubuntu" | "centos" | "debian" | "unknown";
-export type CheckedFile = { path: string, report: Report, suggested: { name: string, distribution: Distribution } };
-export type ImageDetails = { name: string, distribution: Distribution, region: string, tags: Array<string>, notes: string };
-export type Connection = { id: string, kind: "practice", regions: Array<string> };
+
+export type Suggested = { 
+/**
+ * From the file's name.
+ */
+name: string, 
+/**
+ * From the system on the disk.
+ */
+distribution: Distribution, };
+
+export type CheckedFile = { 
+/**
+ * The path that was asked for.
+ */
+path: string, 
+/**
+ * What was found.
+ */
+report: Report, 
+/**
+ * What the details form begins with.
+ */
+suggested: Suggested, };
+
+export type ImageDetails = { 
+/**
+ * Name.
+ */
+name: string, 
+/**
+ * Distribution.
+ */
+distribution: Distribution, 
+/**
+ * Region.
+ */
+region: string, 
+/**
+ * Each one word of letters, digits, `:`, `-`, `_`.
+ */
+tags: Array<string>, 
+/**
+ * Free text.
+ */
+notes: string, };
+
+export type UploadRequest = { 
+/**
+ * The file.
+ */
+path: string, 
+/**
+ * Id of the connection.
+ */
+connection: string, 
+/**
+ * The wished-for image.
+ */
+details: ImageDetails, };
+
+export type ConnectionKind = "practice";
+
+export type Connection = { 
+/**
+ * Names it in calls.
+ */
+id: string, 
+/**
+ * What it is.
+ */
+kind: ConnectionKind, 
+/**
+ * Regions that take images, the preset first.
+ */
+regions: Array<string>, };
+
 export type UploadState = "queued" | "uploading" | "verifying" | "importing" | "done" | "failed" | "cancelled" | "interrupted";
-export type Upload = { id: string, connection: string, source_name: string, details: ImageDetails, state: UploadState, acknowledged: number, total: number, bytes_per_second: number | null, image_id: string | null, error: ApiError | null, created: string };
-export type Image = { id: string, region: string, name: string, status: string, size: number | null, disk_format: string | null, distribution: Distribution | null, tags: Array<string>, notes: string, created: string | null };
-export type ImageList = { images: Array<Image>, total_size: number };
-export type UploadRequest = { path: string, connection: string, details: ImageDetails };
-export type DroppedFiles = { paths: Array<string> };
-export type DragOver = { over: boolean };
+
+export type Upload = { 
+/**
+ * Names it for good (UUID).
+ */
+id: string, 
+/**
+ * Id of its connection.
+ */
+connection: string, 
+/**
+ * Name of the file without its folder.
+ */
+source_name: string, 
+/**
+ * The wished-for image.
+ */
+details: ImageDetails, 
+/**
+ * Where it stands.
+ */
+state: UploadState, 
+/**
+ * Bytes acknowledged by the service.
+ */
+acknowledged: number, 
+/**
+ * Bytes in all.
+ */
+total: number, 
+/**
+ * Moving average; null until it can be told.
+ */
+bytes_per_second: number | null, 
+/**
+ * The image, once the service was asked to make it.
+ */
+image_id: string | null, 
+/**
+ * Why it failed.
+ */
+error: ApiError | null, 
+/**
+ * When it was asked for (RFC 3339).
+ */
+created: string, };
+
+export type Image = { 
+/**
+ * The service's id.
+ */
+id: string, 
+/**
+ * Region in which it is.
+ */
+region: string, 
+/**
+ * Name.
+ */
+name: string, 
+/**
+ * The service's word: `queued`, `importing`, `active`, ...
+ */
+status: string, 
+/**
+ * Stored bytes, once known.
+ */
+size: number | null, 
+/**
+ * `raw`, `qcow2`, ...
+ */
+disk_format: string | null, 
+/**
+ * Distribution, where one was given.
+ */
+distribution: Distribution | null, 
+/**
+ * Tags.
+ */
+tags: Array<string>, 
+/**
+ * Notes.
+ */
+notes: string, 
+/**
+ * When it was made, as the service tells it (ISO 8601).
+ */
+created: string | null, };
+
+export type ImageList = { 
+/**
+ * Region by region.
+ */
+images: Array<Image>, 
+/**
+ * Sum of the sizes in bytes.
+ */
+total_size: number, };
+
+export type DroppedFiles = { 
+/**
+ * Absolute paths in the order in which the desktop gave them.
+ */
+paths: Array<string>, };
+
+export type DragOver = { 
+/**
+ * True while files hover over the window.
+ */
+over: boolean, };
