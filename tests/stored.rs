@@ -22,7 +22,12 @@ pub async fn sha256_of_image(data_home: &Path, region: &str, image: &str) -> Res
         "scope": {"project": {"name": access.project, "domain": {"id": access.domain}}}}});
     let url = format!("{}/auth/tokens", access.auth_url.as_str().trim_end_matches('/'));
     let answer = http.post(url).json(&sign_in).send().await?.error_for_status()?;
-    let token = answer.headers().get("x-subject-token").ok_or("no token")?.to_str()?.to_owned();
+    let token = answer
+        .headers()
+        .get("x-subject-token")
+        .ok_or("no token")?
+        .to_str()?
+        .to_owned();
     let catalogue: Value = answer.json().await?;
     let endpoints = catalogue["token"]["catalog"].as_array().ok_or("no catalogue")?.iter();
     let mut endpoints = endpoints
@@ -34,7 +39,12 @@ pub async fn sha256_of_image(data_home: &Path, region: &str, image: &str) -> Res
         .and_then(|endpoint| endpoint["url"].as_str())
         .ok_or("the region has no image service")?;
     let url = format!("{}/v2/images/{image}/file", glance.trim_end_matches('/'));
-    let mut answer = http.get(url).header("X-Auth-Token", token).send().await?.error_for_status()?;
+    let mut answer = http
+        .get(url)
+        .header("X-Auth-Token", token)
+        .send()
+        .await?
+        .error_for_status()?;
     let mut hash = Sha256::new();
     while let Some(chunk) = answer.chunk().await? {
         hash.update(&chunk);

@@ -22,7 +22,9 @@ struct Home {
 
 impl Home {
     fn new() -> Result<Self> {
-        Ok(Self { folder: TempDir::new()? })
+        Ok(Self {
+            folder: TempDir::new()?,
+        })
     }
 
     fn data(&self) -> &Path {
@@ -31,7 +33,11 @@ impl Home {
 
     fn command(&self, words: &[&str]) -> Result<Command> {
         let mut command = Command::new(lotse()?);
-        command.args(words).env("XDG_DATA_HOME", self.data()).env("LANG", "en_US.UTF-8").env_remove("LC_ALL");
+        command
+            .args(words)
+            .env("XDG_DATA_HOME", self.data())
+            .env("LANG", "en_US.UTF-8")
+            .env_remove("LC_ALL");
         Ok(command)
     }
 
@@ -56,17 +62,27 @@ fn said(output: &Output) -> (String, String) {
 
 fn status_of<'a>(report: &'a Value, code: &str) -> &'a str {
     let findings = report["findings"].as_array().map(Vec::as_slice).unwrap_or_default();
-    findings.iter().find(|finding| finding["code"] == code).and_then(|finding| finding["status"].as_str()).unwrap_or("none")
+    findings
+        .iter()
+        .find(|finding| finding["code"] == code)
+        .and_then(|finding| finding["status"].as_str())
+        .unwrap_or("none")
 }
 
 #[test]
 fn a_stock_debian_is_judged_with_a_warning_and_its_exact_place() -> Result {
     let home = Home::new()?;
-    for (image, format, variant) in
-        [("debian-12.raw", "raw", Value::Null), ("debian-12.qcow2", "qcow2", "v3".into()), ("debian-12-compressed.qcow2", "qcow2", "v3".into())]
-    {
+    for (image, format, variant) in [
+        ("debian-12.raw", "raw", Value::Null),
+        ("debian-12.qcow2", "qcow2", "v3".into()),
+        ("debian-12-compressed.qcow2", "qcow2", "v3".into()),
+    ] {
         let output = home.run(&["check", "--json", &path_of(image)?])?;
-        assert_eq!(output.status.code(), Some(0), "{image}: a warning must not fail a script");
+        assert_eq!(
+            output.status.code(),
+            Some(0),
+            "{image}: a warning must not fail a script"
+        );
         let report: Value = serde_json::from_slice(&output.stdout)?;
         let expected: Value = serde_json::from_slice(&fs::read(fixture("debian-12.expected.json")?)?)?;
         assert_eq!(report["schema"], 1);
@@ -81,12 +97,24 @@ fn a_stock_debian_is_judged_with_a_warning_and_its_exact_place() -> Result {
         assert_eq!(report["os"]["distribution"], "debian");
         assert_eq!(report["os"]["version"], "12");
         assert_eq!(report["os"]["architecture"], "x86_64");
-        assert_eq!(report["agent"]["version"], expected["packages"]["cloud-init"], "as dpkg-query told it in the system");
+        assert_eq!(
+            report["agent"]["version"], expected["packages"]["cloud-init"],
+            "as dpkg-query told it in the system"
+        );
         assert_eq!(report["sshd"]["installed"], true);
         assert_eq!(report["sshd"]["enabled"], true);
-        assert_eq!(status_of(&report, "datasource_order"), "warning", "Debian's built-in list has NoCloud first");
+        assert_eq!(
+            status_of(&report, "datasource_order"),
+            "warning",
+            "Debian's built-in list has NoCloud first"
+        );
         let place = &report["datasources"]["from"][0];
-        assert!(place["path"].as_str().is_some_and(|path| path.ends_with("/cloudinit/settings.py")), "{place}");
+        assert!(
+            place["path"]
+                .as_str()
+                .is_some_and(|path| path.ends_with("/cloudinit/settings.py")),
+            "{place}"
+        );
         assert!(place["line"].as_u64().is_some_and(|line| line > 1), "{place}");
     }
     Ok(())
@@ -97,14 +125,28 @@ fn what_is_mended_becomes_ready_and_what_is_broken_is_told() -> Result {
     let home = Home::new()?;
     let output = home.run(&["check", "--json", &path_of("configdrive-first.qcow2")?])?;
     let report: Value = serde_json::from_slice(&output.stdout)?;
-    assert_eq!((output.status.code(), &report["verdict"]), (Some(0), &Value::from("ready")), "the remedy that the report itself proposes");
-    assert_eq!(report["datasources"]["from"][0]["path"], "/etc/cloud/cloud.cfg.d/99-ccloud.cfg");
+    assert_eq!(
+        (output.status.code(), &report["verdict"]),
+        (Some(0), &Value::from("ready")),
+        "the remedy that the report itself proposes"
+    );
+    assert_eq!(
+        report["datasources"]["from"][0]["path"],
+        "/etc/cloud/cloud.cfg.d/99-ccloud.cfg"
+    );
 
     let output = home.run(&["check", "--json", &path_of("no-sshd.qcow2")?])?;
     let report: Value = serde_json::from_slice(&output.stdout)?;
-    assert_eq!((output.status.code(), &report["verdict"]), (Some(1), &Value::from("will_not_work")));
+    assert_eq!(
+        (output.status.code(), &report["verdict"]),
+        (Some(1), &Value::from("will_not_work"))
+    );
     assert_eq!(status_of(&report, "sshd_installed"), "pass");
-    assert_eq!(status_of(&report, "sshd_enabled"), "fail", "nobody could log in to such a VM");
+    assert_eq!(
+        status_of(&report, "sshd_enabled"),
+        "fail",
+        "nobody could log in to such a VM"
+    );
     Ok(())
 }
 
@@ -114,12 +156,24 @@ fn the_report_speaks_german_and_english_with_the_same_places() -> Result {
     let image = path_of("no-sshd.qcow2")?;
     let (german, _) = said(&home.run(&["check", "--lang", "de", &image])?);
     let (english, _) = said(&home.run(&["check", "--lang", "en", &image])?);
-    assert!(german.contains("Wird nicht funktionieren") || german.contains("wird nicht funktionieren"), "{german}");
+    assert!(
+        german.contains("Wird nicht funktionieren") || german.contains("wird nicht funktionieren"),
+        "{german}"
+    );
     assert!(english.to_lowercase().contains("will not work"), "{english}");
     for report in [&german, &english] {
-        assert!(report.contains("systemctl enable ssh"), "the remedy can be copied:\n{report}");
-        assert!(report.contains("settings.py:"), "the place of the datasource list:\n{report}");
-        assert!(!report.contains("cli_") && !report.contains("reason_") && !report.contains('{'), "a sentence is missing:\n{report}");
+        assert!(
+            report.contains("systemctl enable ssh"),
+            "the remedy can be copied:\n{report}"
+        );
+        assert!(
+            report.contains("settings.py:"),
+            "the place of the datasource list:\n{report}"
+        );
+        assert!(
+            !report.contains("cli_") && !report.contains("reason_") && !report.contains('{'),
+            "a sentence is missing:\n{report}"
+        );
     }
     let (by_locale, _) = said(&home.command(&["check", &image])?.env("LANG", "de_DE.UTF-8").output()?);
     assert_eq!(by_locale, german, "the system's language is taken when none is named");
@@ -146,7 +200,11 @@ fn each_file_that_is_no_image_gets_its_own_clear_answer() -> Result {
         for language in ["de", "en"] {
             let (report, complaint) = said(&home.run(&["check", "--lang", language, &file])?);
             assert_eq!(report, "", "{file}: there is no report");
-            assert_eq!(complaint.lines().count(), 2, "what happened and what to do next: {complaint}");
+            assert_eq!(
+                complaint.lines().count(),
+                2,
+                "what happened and what to do next: {complaint}"
+            );
             assert!(!complaint.contains(code), "a sentence, not a code: {complaint}");
             seen.push(complaint);
         }
@@ -170,7 +228,10 @@ fn a_file_that_may_not_be_read_is_told_as_such() -> Result {
     let program = home.data().join("lotse");
     fs::copy(lotse()?, &program)?;
     let mut command = Command::new(&program);
-    command.args(["check", "--json"]).arg(&secret).env("XDG_DATA_HOME", home.data());
+    command
+        .args(["check", "--json"])
+        .arg(&secret)
+        .env("XDG_DATA_HOME", home.data());
     if fs::read(&secret).is_ok() {
         command.uid(65534).gid(65534);
     }
@@ -187,8 +248,26 @@ async fn an_upload_killed_half_way_is_resumed_and_arrives_whole() -> Result {
     let image = fixture("debian-12.qcow2")?;
     let file = path_of("debian-12.qcow2")?;
     let mut upload = home
-        .command(&["upload", &file, "--connection", "practice", "--name", "Büro Server", "--distribution", "debian"])?
-        .args(["--region", "practice-south", "--tag", "web", "--tag", "tier:1", "--notes", "Aus dem Keller"])
+        .command(&[
+            "upload",
+            &file,
+            "--connection",
+            "practice",
+            "--name",
+            "Büro Server",
+            "--distribution",
+            "debian",
+        ])?
+        .args([
+            "--region",
+            "practice-south",
+            "--tag",
+            "web",
+            "--tag",
+            "tier:1",
+            "--notes",
+            "Aus dem Keller",
+        ])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()?;
@@ -196,7 +275,10 @@ async fn an_upload_killed_half_way_is_resumed_and_arrives_whole() -> Result {
     let mut killed_at = None;
     for line in progress.lines() {
         let line = line?;
-        let percent = line.split(" %").next().and_then(|start| start.rsplit(' ').next()?.parse::<u32>().ok());
+        let percent = line
+            .split(" %")
+            .next()
+            .and_then(|start| start.rsplit(' ').next()?.parse::<u32>().ok());
         if percent.is_some_and(|percent| (20..95).contains(&percent)) {
             // SIGKILL: nothing in the program gets to tidy up.
             upload.kill()?;
@@ -217,8 +299,16 @@ async fn an_upload_killed_half_way_is_resumed_and_arrives_whole() -> Result {
     assert_eq!(resumed.status.code(), Some(0), "{progress}");
     let images = home.json(&["images", "--json"])?;
     let found = &images["images"][0];
-    assert_eq!(found["id"], id.trim(), "standard output is the image's id and nothing else");
-    assert_eq!(images["images"].as_array().map(Vec::len), Some(1), "the interrupted try left nothing else: {images}");
+    assert_eq!(
+        found["id"],
+        id.trim(),
+        "standard output is the image's id and nothing else"
+    );
+    assert_eq!(
+        images["images"].as_array().map(Vec::len),
+        Some(1),
+        "the interrupted try left nothing else: {images}"
+    );
     assert_eq!(found["name"], "Büro Server");
     assert_eq!(found["region"], "practice-south");
     assert_eq!(found["distribution"], "debian");
@@ -228,7 +318,11 @@ async fn an_upload_killed_half_way_is_resumed_and_arrives_whole() -> Result {
     assert_eq!(images["total_size"].as_u64(), Some(fs::metadata(&image)?.len()));
 
     let arrived = sha256_of_image(home.data(), "practice-south", id.trim()).await?;
-    assert_eq!(arrived, sha256_of_file(&image)?, "the bytes that arrived are the file's");
+    assert_eq!(
+        arrived,
+        sha256_of_file(&image)?,
+        "the bytes that arrived are the file's"
+    );
     let (_, nothing) = said(&home.run(&["resume"])?);
     assert!(nothing.contains("No upload is interrupted"), "{nothing}");
     Ok(())
@@ -241,7 +335,11 @@ fn an_image_that_will_not_work_is_not_sent_by_accident() -> Result {
     let refused = home.run(&["upload", &file])?;
     assert_eq!(refused.status.code(), Some(1));
     assert!(said(&refused).1.contains("--anyway"), "the way on is named");
-    assert_eq!(home.json(&["uploads", "--json"])?, serde_json::json!([]), "nothing was begun");
+    assert_eq!(
+        home.json(&["uploads", "--json"])?,
+        serde_json::json!([]),
+        "nothing was begun"
+    );
     Ok(())
 }
 
@@ -250,7 +348,11 @@ fn a_call_that_is_not_understood_is_answered_in_the_callers_language() -> Result
     let home = Home::new()?;
     let output = home.run(&["--lang", "de", "prüfe", "x"])?;
     assert_eq!(output.status.code(), Some(64));
-    assert!(said(&output).1.contains("Den Befehl „prüfe“ gibt es nicht"), "{:?}", said(&output));
+    assert!(
+        said(&output).1.contains("Den Befehl „prüfe“ gibt es nicht"),
+        "{:?}",
+        said(&output)
+    );
     let output = home.run(&["--lang", "de", "--help"])?;
     assert_eq!(output.status.code(), Some(0));
     assert!(said(&output).0.contains("Prüft ein Abbild"), "{:?}", said(&output));

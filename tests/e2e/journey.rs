@@ -78,25 +78,41 @@ async fn a_dropped_image_is_checked_sent_and_arrives() -> Result {
     window.page().refresh().await?;
     window.drop_files(&[&image], &by_id("drop-zone")).await?;
     window.element(&by_id("verdict")).await?;
-    let place = window.text_with(&by_id("finding-datasource_order"), "settings.py:").await?;
+    let place = window
+        .text_with(&by_id("finding-datasource_order"), "settings.py:")
+        .await?;
     assert!(place.contains("NoCloud"), "what stands there is shown: {place}");
     assert_accessible(&window, "the report").await?;
     picture(&desktop, "report-en.png")?;
 
     let name = window.element(&by_id("details-name")).await?;
-    assert_eq!(name.prop("value").await?.as_deref(), Some("Büro Server"), "preset from the file");
+    assert_eq!(
+        name.prop("value").await?.as_deref(),
+        Some("Büro Server"),
+        "preset from the file"
+    );
     let distribution = window.element(&by_id("details-distribution")).await?;
-    assert_eq!(distribution.prop("value").await?.as_deref(), Some("debian"), "preset from what was found");
+    assert_eq!(
+        distribution.prop("value").await?.as_deref(),
+        Some("debian"),
+        "preset from what was found"
+    );
     let region = window.element(&by_id("details-region")).await?;
     region.select_by_value("practice-south").await?;
     let tags = tags_input(&window).await?;
     tags.send_keys("web\u{e007}").await?;
-    window.element(&by_id("details-notes")).await?.send_keys("Aus dem Keller").await?;
+    window
+        .element(&by_id("details-notes"))
+        .await?
+        .send_keys("Aus dem Keller")
+        .await?;
     press(&window, "upload-button").await?;
 
     press(&window, "transfers-button").await?;
     window.element(&by_id("upload-row")).await?;
-    window.element("[data-testid=\"upload-row\"][data-state=\"done\"]").await?;
+    window
+        .element("[data-testid=\"upload-row\"][data-state=\"done\"]")
+        .await?;
     assert_accessible(&window, "the list of uploads").await?;
     picture(&desktop, "uploads-done-en.png")?;
     press(&window, "close-transfers").await?;
@@ -111,13 +127,19 @@ async fn a_dropped_image_is_checked_sent_and_arrives() -> Result {
 
     let id = image_id(&window).await?;
     let arrived = sha256_of_image(&desktop.data_home(), "practice-south", &id).await?;
-    assert_eq!(arrived, sha256_of_file(&image)?, "the bytes that arrived are the file's");
+    assert_eq!(
+        arrived,
+        sha256_of_file(&image)?,
+        "the bytes that arrived are the file's"
+    );
     window.close().await
 }
 
 /// The field itself, or the one inside the field's frame.
 async fn tags_input(window: &Window<'_>) -> Result<Element> {
-    window.element("input[data-testid=\"details-tags\"], [data-testid=\"details-tags\"] input").await
+    window
+        .element("input[data-testid=\"details-tags\"], [data-testid=\"details-tags\"] input")
+        .await
 }
 
 /// As the program tells its page.
@@ -142,7 +164,9 @@ async fn uploads_are_cancelled_one_by_one_and_all_at_once_and_leave_nothing() ->
         window.drop_files(&[image], "body").await?;
         let name = image.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
         window.text_with("main", name).await?;
-        window.element(&format!("{}:not([disabled])", by_id("upload-button"))).await?;
+        window
+            .element(&format!("{}:not([disabled])", by_id("upload-button")))
+            .await?;
         press(&window, "upload-button").await?;
     }
     press(&window, "transfers-button").await?;
@@ -157,14 +181,27 @@ async fn uploads_are_cancelled_one_by_one_and_all_at_once_and_leave_nothing() ->
     window.close().await?;
 
     let kept = desktop.data_home().join("imagelotse/practice-cloud");
-    let left: u64 = files_below(&kept)?.iter().filter_map(|path| fs::metadata(path).ok()).map(|found| found.len()).sum();
-    assert!(left < 16 << 20, "what had been sent is removed from the cloud, {left} bytes are left");
+    let left: u64 = files_below(&kept)?
+        .iter()
+        .filter_map(|path| fs::metadata(path).ok())
+        .map(|found| found.len())
+        .sum();
+    assert!(
+        left < 16 << 20,
+        "what had been sent is removed from the cloud, {left} bytes are left"
+    );
     Ok(())
 }
 
 async fn wait_for(window: &Window<'_>, selector: &str, count: u64) -> Result {
     for _ in 0..300 {
-        let found = window.page().execute("return document.querySelectorAll(arguments[0]).length", vec![json!(selector)]).await?;
+        let found = window
+            .page()
+            .execute(
+                "return document.querySelectorAll(arguments[0]).length",
+                vec![json!(selector)],
+            )
+            .await?;
         if found.as_u64() == Some(count) {
             return Ok(());
         }
@@ -194,7 +231,9 @@ async fn the_dialog_opens_a_broken_image_and_the_window_speaks_german() -> Resul
     press(&window, "choose-file").await?;
     desktop.answer_file_dialog("Abbilder auswählen", &image)?;
     window.text_with(&by_id("verdict"), "nicht funktionieren").await?;
-    let finding = window.text_with(&by_id("finding-sshd_enabled"), "systemctl enable ssh").await?;
+    let finding = window
+        .text_with(&by_id("finding-sshd_enabled"), "systemctl enable ssh")
+        .await?;
     assert!(finding.contains("SSH"), "{finding}");
     assert_accessible(&window, "a report with problems, German").await?;
     picture(&desktop, "findings-de.png")?;
@@ -217,8 +256,13 @@ async fn files_that_cannot_be_read_get_an_answer_each() -> Result {
     let window = open(&desktop).await?;
     window.drop_files(&[&empty, &folder], &by_id("drop-zone")).await?;
     wait_for(&window, &by_id("error-notice"), 2).await?;
-    let said = window.page().execute(
-        "return [...document.querySelectorAll('[data-testid=\"error-notice\"]')].map(notice => notice.innerText)", vec![]).await?;
+    let said = window
+        .page()
+        .execute(
+            "return [...document.querySelectorAll('[data-testid=\"error-notice\"]')].map(notice => notice.innerText)",
+            vec![],
+        )
+        .await?;
     assert_ne!(said[0], said[1], "each its own words: {said}");
     assert!(!said.to_string().contains("error_"), "sentences, not codes: {said}");
     picture(&desktop, "errors-en.png")?;

@@ -8,7 +8,7 @@ use lotse_app::Distribution;
 #[derive(Debug, Parser)]
 #[command(name = "lotse", version, disable_help_subcommand = true)]
 pub(crate) struct Arguments {
-    #[arg(long, global = true, value_name = "de|en")]
+    #[arg(long, global = true)]
     pub(crate) lang: Option<Language>,
     #[command(subcommand)]
     pub(crate) command: Command,

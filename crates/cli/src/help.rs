@@ -37,12 +37,14 @@ fn in_language(command: clap::Command, text: &Text, key: &str) -> clap::Command 
         .get_arguments()
         .map(|argument| argument.get_id().to_string())
         .collect();
+    let usage = usage(&command, text, key);
     let mut command = command
         .about(text.get(key))
         .help_template(format!(
             "{{about}}\n\n{}: {{usage}}\n\n{{all-args}}",
             text.get("cli_help_heading_usage")
         ))
+        .override_usage(usage)
         .subcommand_help_heading(text.get("cli_help_heading_commands"))
         .subcommand_value_name(text.get("cli_help_value_command"))
         .disable_help_flag(true)
@@ -76,17 +78,45 @@ fn in_language(command: clap::Command, text: &Text, key: &str) -> clap::Command 
             } else {
                 "cli_help_heading_options"
             };
+            let argument = argument.help(sentence).help_heading(text.get(heading));
+            if !argument.get_action().takes_values() {
+                return argument;
+            }
+            // Defaults and possible values are said in the sentence, not by clap in English.
+            let value = text.get(&format!("cli_help_value_{id}"));
             argument
-                .help(sentence)
-                .help_heading(text.get(heading))
+                .value_name(value)
                 .hide_default_value(true)
-                .hide_possible_values(false)
+                .hide_possible_values(true)
         });
     }
     for name in subcommands {
         command = command.mut_subcommand(&name, |sub| in_language(sub, text, &format!("{key}_{name}")));
     }
     command
+}
+
+/// `lotse upload [OPTIONS] <FILE>` in the language's own words.
+fn usage(command: &clap::Command, text: &Text, key: &str) -> String {
+    let name = key.replace("cli_help", "lotse").replace('_', " ");
+    let values = command.get_positionals().map(|argument| {
+        let value = text.get(&format!("cli_help_value_{}", argument.get_id()));
+        if argument.is_required_set() {
+            format!("<{value}>")
+        } else {
+            format!("[{value}]")
+        }
+    });
+    let below = command
+        .has_subcommands()
+        .then(|| format!("<{}>", text.get("cli_help_value_command")));
+    let options = format!("[{}]", text.get("cli_help_value_options"));
+    [name, options]
+        .into_iter()
+        .chain(values)
+        .chain(below)
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// What is wrong with the call.
@@ -133,10 +163,11 @@ mod tests {
                     !page.contains("cli_"),
                     "a key without a sentence in {language:?}:\n{page}"
                 );
-                assert!(
-                    language == Language::En || !page.contains("Options"),
-                    "an English heading:\n{page}"
-                );
+                let english = ["OPTIONS", "Options", "possible values", "FILE", "Print"];
+                let stray = english
+                    .iter()
+                    .find(|word| language == Language::De && page.contains(**word));
+                assert_eq!(stray, None, "English in the German help:\n{page}");
             }
         }
     }

@@ -24,11 +24,9 @@ fn render(text: &Text, report: &Report) -> String {
     );
     lines.push(String::new());
     lines.extend(facts(text, report));
-    let (passed, others): (Vec<_>, Vec<_>) = report
-        .findings
-        .iter()
-        .partition(|finding| finding.status == Status::Pass);
-    for finding in others.iter().chain(&passed) {
+    let mut findings: Vec<&Finding> = report.findings.iter().collect();
+    findings.sort_by_key(|finding| urgency(finding.status));
+    for finding in findings {
         lines.push(String::new());
         lines.extend(lines_of(text, finding));
     }
@@ -128,21 +126,35 @@ fn facts(text: &Text, report: &Report) -> Vec<String> {
         .collect()
 }
 
+/// What decides the verdict comes first, what is in order last; within each the rules' own order stays.
+fn urgency(status: Status) -> u8 {
+    match status {
+        Status::Fail => 0,
+        Status::Unknown => 1,
+        Status::Warning => 2,
+        Status::Pass => 3,
+    }
+}
+
 fn lines_of(text: &Text, finding: &Finding) -> Vec<String> {
     let (sign, style) = look(finding.status);
     let status = text.get(&format!("status_{}", status_word(finding.status)));
-    let title = text.filled(&format!("finding_{}_title", finding.code), &finding.params);
-    let mut lines = vec![
-        format!("{style}{sign} {status}{style:#}  {title}  [{}]", finding.code),
-        format!(
-            "    {}",
-            text.filled(&format!("reason_{}", finding.reason), &finding.params)
-        ),
-    ];
+    let Finding { code, params, .. } = finding;
+    let title = text
+        .filled(&format!("finding_{code}_title"), params)
+        .unwrap_or_else(|| code.clone());
+    let mut lines = vec![format!("{style}{sign} {status}{style:#}  {title}  [{code}]")];
+    lines.extend(
+        text.filled(&format!("reason_{}", finding.reason), params)
+            .map(|reason| format!("    {reason}")),
+    );
+    lines.extend(cause(text, finding).map(|cause| format!("    {cause}")));
     let places = finding.evidence.iter().map(place).filter(|place| !place.is_empty());
     lines.extend(places.map(|place| format!("    {}: {place}", text.get("cli_where"))));
     if let Some(remedy) = &finding.remedy {
-        let what = text.filled(&format!("remedy_{}", remedy.code), &finding.params);
+        let what = text
+            .filled(&format!("remedy_{}", remedy.code), params)
+            .unwrap_or_default();
         lines.push(format!("    {}: {what}", text.get("cli_remedy")));
         // Line by line, so that a here-document among the commands can be copied as it stands.
         lines.extend(
@@ -154,6 +166,13 @@ fn lines_of(text: &Text, finding: &Finding) -> Vec<String> {
         );
     }
     lines
+}
+
+/// What kept a rule from judging is a code of its own: of the reader of the disk (`error_`) or of its files (`unknown_`).
+fn cause(text: &Text, finding: &Finding) -> Option<String> {
+    let cause = finding.params.get("cause")?;
+    text.filled(&format!("unknown_{cause}"), &finding.params)
+        .or_else(|| text.filled(&format!("error_{cause}"), &finding.params))
 }
 
 fn place(evidence: &Evidence) -> String {

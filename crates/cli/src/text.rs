@@ -1,6 +1,10 @@
 //! The program's sentences, from the same catalogue as the window's: `ui/messages`.
 
-use std::{collections::HashMap, ffi::OsString, fmt};
+use std::{
+    collections::{BTreeMap, HashMap},
+    ffi::OsString,
+    fmt,
+};
 
 use clap::ValueEnum as _;
 use lotse_app::Error;
@@ -79,29 +83,35 @@ impl Text {
         self.with(key, [])
     }
 
-    /// A sentence of the report, whose parameters are strings.
-    pub(crate) fn filled(&self, key: &str, params: &std::collections::BTreeMap<String, String>) -> String {
-        self.with(
+    /// A sentence of the report or of an error, whose parameters are strings. Numbers of units (`gb`, `limit_gib`) are
+    /// written as the language does.
+    pub(crate) fn filled(&self, key: &str, params: &BTreeMap<String, String>) -> Option<String> {
+        let shown: Vec<(&str, String)> = params
+            .iter()
+            .map(|(name, value)| (name.as_str(), self.shown(name, value)))
+            .collect();
+        self.find(
             key,
-            params
-                .iter()
-                .map(|(name, value)| (name.as_str(), value as &dyn fmt::Display)),
+            shown.iter().map(|(name, value)| (*name, value as &dyn fmt::Display)),
         )
+    }
+
+    fn shown(&self, name: &str, value: &str) -> String {
+        let unit = name.rsplit('_').next().unwrap_or(name);
+        if matches!(unit, "gb" | "gib") && value.parse::<f64>().is_ok() {
+            value.replace('.', &self.decimal_point().to_string())
+        } else {
+            value.to_owned()
+        }
     }
 
     /// What happened and what to do next, on standard error.
     pub(crate) fn print_error(&self, error: &Error) {
-        let params = || {
-            error
-                .params
-                .iter()
-                .map(|(name, value)| (name.as_str(), value as &dyn fmt::Display))
-        };
         let what = self
-            .find(&format!("error_{}", error.code), params())
+            .filled(&format!("error_{}", error.code), &error.params)
             .unwrap_or_else(|| self.with("cli_error_without_text", [("code", &error.code as &dyn fmt::Display)]));
         anstream::eprintln!("lotse: {what}");
-        if let Some(next) = self.find(&format!("error_{}_next", error.code), params()) {
+        if let Some(next) = self.filled(&format!("error_{}_next", error.code), &error.params) {
             anstream::eprintln!("       {next}");
         }
     }

@@ -83,11 +83,18 @@ impl Evidence {
         self
     }
 
-    /// Says what stood there, shortened to [`Evidence::MAX_VALUE`] characters and without control characters.
+    /// Says what stood there, shortened (`…`) to [`Evidence::MAX_VALUE`] characters and without control characters.
     #[must_use]
     pub fn value(mut self, value: &str) -> Self {
-        let plain = value.chars().map(|c| if c.is_control() { ' ' } else { c });
-        self.value = Some(plain.take(Self::MAX_VALUE).collect());
+        let mut plain = value.chars().map(|c| if c.is_control() { ' ' } else { c });
+        let mut shortened: String = plain.by_ref().take(Self::MAX_VALUE - 1).collect();
+        let rest: Vec<char> = plain.take(2).collect();
+        match rest.as_slice() {
+            [last] => shortened.push(*last),
+            [_, _, ..] => shortened.push('…'),
+            [] => {}
+        }
+        self.value = Some(shortened);
         self
     }
 }
