@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use base64::{Engine, prelude::BASE64_STANDARD};
 use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::{
     Client, Proxy, Response, StatusCode,
@@ -61,7 +62,11 @@ fn is_loopback(url: &Url) -> bool {
 fn system_proxy(system: &Matcher, url: &Url) -> Option<Url> {
     let intercept = system.intercept(&url.as_str().parse().ok()?)?;
     let mut proxy = Url::parse(&intercept.uri().to_string()).ok()?;
-    if let Some((user, password)) = intercept.raw_auth() {
+    if let Some(basic) = intercept.basic_auth() {
+        let decoded = BASE64_STANDARD
+            .decode(basic.to_str().ok()?.strip_prefix("Basic ")?)
+            .ok()?;
+        let (user, password) = std::str::from_utf8(&decoded).ok()?.split_once(':')?;
         proxy.set_username(user).ok()?;
         proxy.set_password(Some(password)).ok()?;
     }

@@ -61,3 +61,6 @@ pub const CODES: &[&str] = &[
     "s3_timeout",
     "s3_unreachable",
 ];
+
+#[cfg(test)]
+mod tests;

@@ -84,8 +84,9 @@ fn by_code(service_code: &str, message: &str) -> Option<(TargetErrorKind, &'stat
         "SlowDown" | "ServiceUnavailable" | "TooManyRequests" | "Busy" => (Busy, "s3_busy"),
         "InternalError" => (Network, "s3_server_error"),
         "RequestTimeout" => (Network, "s3_timeout"),
-        "IncompleteBody" => (Network, "s3_unreachable"),
-        "BadDigest" | "XAmzContentSHA256Mismatch" | "InvalidPart" | "InvalidPartOrder" => (Integrity, "s3_integrity"),
+        "BadDigest" | "IncompleteBody" | "XAmzContentSHA256Mismatch" | "InvalidPart" | "InvalidPartOrder" => {
+            (Integrity, "s3_integrity")
+        }
         _ => return None,
     })
 }

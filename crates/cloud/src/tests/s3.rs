@@ -1,0 +1,231 @@
+//! S3: odd answers and what they are taken for.
+
+use bytes::Bytes;
+use lotse_transfer::{PartReceipt, Target, TargetErrorKind};
+use url::Url;
+
+use super::server::{Server, answer};
+use crate::{S3, S3Config, Secret, http_client};
+
+fn client(endpoint: Url, public_read: bool) -> S3 {
+    let config = S3Config {
+        endpoint,
+        region: "practice".to_owned(),
+        bucket: "staging".to_owned(),
+        access_key: "KEY".to_owned(),
+        secret_key: Secret::new("SECRET"),
+        public_read,
+    };
+    assert!(!format!("{config:?}").contains("SECRET"), "a secret is never printed");
+    S3::new(config, http_client().unwrap()).unwrap()
+}
+
+fn refusal(code: &str) -> String {
+    format!(
+        "<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>Because</Message><RequestId>r-1</RequestId></Error>"
+    )
+}
+
+fn receipt(number: u32) -> PartReceipt {
+    PartReceipt {
+        number,
+        size: 5,
+        etag: format!("e{number}"),
+    }
+}
+
+#[tokio::test]
+async fn refusals_become_stable_codes() {
+    use TargetErrorKind::{Busy, Forbidden, Integrity, Network, NotFound, Rejected, Unauthorized};
+    let cases = [
+        (403, refusal("AccessDenied"), Forbidden, "s3_access_denied"),
+        (404, refusal("NoSuchBucket"), NotFound, "s3_no_such_bucket"),
+        (404, refusal("NoSuchUpload"), NotFound, "s3_no_such_upload"),
+        (403, refusal("SignatureDoesNotMatch"), Unauthorized, "s3_signature"),
+        (403, refusal("RequestTimeTooSkewed"), Unauthorized, "s3_clock_skew"),
+        (403, refusal("InvalidAccessKeyId"), Unauthorized, "s3_invalid_key"),
+        (503, refusal("SlowDown"), Busy, "s3_busy"),
+        (400, refusal("BadDigest"), Integrity, "s3_integrity"),
+        (500, refusal("InternalError"), Network, "s3_server_error"),
+        (400, refusal("RequestTimeout"), Network, "s3_timeout"),
+        (400, refusal("Whatever"), Rejected, "s3_rejected"),
+        (429, String::new(), Busy, "s3_busy"),
+        (
+            502,
+            "<html><body>Bad gateway</body></html>".to_owned(),
+            Network,
+            "s3_server_error",
+        ),
+        // Taking this for a lost upload would throw away what was sent.
+        (
+            404,
+            "<html><body>Not found</body></html>".to_owned(),
+            Rejected,
+            "s3_rejected",
+        ),
+        (302, String::new(), Rejected, "s3_rejected"),
+    ];
+    for (status, body, kind, code) in cases {
+        let server = Server::start(vec![answer(status, &[("location", "http://127.0.0.1:1/")], &body)]).await;
+        let error = client(server.url(), false).parts("k", "u").await.unwrap_err();
+        assert_eq!((error.kind, error.code), (kind, code), "{status} {body}");
+        assert_eq!(error.params["status"], status.to_string());
+        if body.starts_with("<?xml") {
+            assert_eq!(
+                (
+                    error.params["service_message"].as_str(),
+                    error.params["request_id"].as_str()
+                ),
+                ("Because", "r-1")
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn answers_that_are_not_s3s_are_not_believed() {
+    let login_page = "<html><body>Welcome to our hotel</body></html>";
+    let cut_off = "<ListPartsResult><IsTruncated>false</IsTruncated><Part><PartNumber>1</Par";
+    let endless = "<ListPartsResult><IsTruncated>true</IsTruncated><NextPartNumberMarker>0</NextPartNumberMarker></ListPartsResult>";
+    for body in [login_page, cut_off, endless, ""] {
+        let server = Server::start(vec![
+            answer(200, &[], body),
+            answer(200, &[], body),
+            answer(200, &[], body),
+        ])
+        .await;
+        let s3 = client(server.url(), false);
+        assert_eq!(
+            s3.parts("k", "u").await.unwrap_err().code,
+            "s3_answer_invalid",
+            "{body}"
+        );
+        assert_eq!(s3.begin("k").await.unwrap_err().code, "s3_answer_invalid", "{body}");
+        assert_eq!(
+            s3.complete("k", "u", &[receipt(1)]).await.unwrap_err().code,
+            "s3_answer_invalid",
+            "{body}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_told_without_the_signed_address() {
+    let error = client(Url::parse("http://127.0.0.1:1").unwrap(), false)
+        .begin("k")
+        .await
+        .unwrap_err();
+    assert_eq!((error.kind, error.code), (TargetErrorKind::Network, "s3_unreachable"));
+    assert!(!format!("{error:?}").contains("X-Amz"), "{error:?}");
+}
+
+#[tokio::test]
+async fn long_lists_of_parts_are_read_page_by_page() {
+    let page = |number: u32, rest: &str| {
+        let etag = format!("&quot;e{number}&quot;");
+        answer(
+            200,
+            &[],
+            &format!(
+                "<ListPartsResult><Part><PartNumber>{number}</PartNumber><ETag>{etag}</ETag><Size>5</Size></Part>{rest}</ListPartsResult>"
+            ),
+        )
+    };
+    let more = "<IsTruncated>true</IsTruncated><NextPartNumberMarker>1</NextPartNumberMarker>";
+    let server = Server::start(vec![page(1, more), page(2, "<IsTruncated>false</IsTruncated>")]).await;
+    let parts = client(server.url(), false).parts("k", "u").await.unwrap();
+    assert_eq!(parts, [receipt(1), receipt(2)]);
+    let asked = server.asked();
+    assert!(asked[1].path.contains("part-number-marker=1"), "{}", asked[1].path);
+}
+
+#[tokio::test]
+async fn parts_and_openings_carry_signed_headers() {
+    let opened = "<InitiateMultipartUploadResult><UploadId>u/1</UploadId></InitiateMultipartUploadResult>";
+    let server = Server::start(vec![
+        answer(200, &[], opened),
+        answer(200, &[("etag", "\"abc\"")], ""),
+        answer(200, &[], ""),
+    ])
+    .await;
+    let s3 = client(server.url(), true);
+    assert_eq!(s3.begin("ä b.raw").await.unwrap(), "u/1");
+    let receipt = s3
+        .put_part("ä b.raw", "u/1", 1, Bytes::from_static(b"hello"), [7; 16])
+        .await
+        .unwrap();
+    assert_eq!(
+        receipt,
+        PartReceipt {
+            number: 1,
+            size: 5,
+            etag: "abc".to_owned()
+        }
+    );
+    let no_etag = s3
+        .put_part("ä b.raw", "u/1", 1, Bytes::from_static(b"hello"), [7; 16])
+        .await
+        .unwrap_err();
+    assert_eq!(
+        no_etag.code, "s3_answer_invalid",
+        "a part without a mark cannot be compared"
+    );
+
+    let asked = server.asked();
+    assert!(asked[0].headers.contains("x-amz-acl: public-read"));
+    assert!(
+        asked[0].path.contains("X-Amz-SignedHeaders=host%3Bx-amz-acl"),
+        "{}",
+        asked[0].path
+    );
+    assert!(asked[1].headers.contains("content-md5: BwcHBwcHBwcHBwcHBwcHBw=="));
+    assert!(
+        asked[1].path.contains("X-Amz-SignedHeaders=content-md5%3Bhost"),
+        "{}",
+        asked[1].path
+    );
+    assert_eq!((asked[1].method.as_str(), asked[1].body.as_str()), ("PUT", "hello"));
+    assert!(asked[1].headers.contains("user-agent: imagelotse/"));
+}
+
+#[tokio::test]
+async fn an_error_that_comes_with_200_is_an_error_and_a_lost_answer_is_none() {
+    let object = [("etag", "\"x-1\""), ("content-length", "0")];
+    let server = Server::start(vec![
+        answer(200, &[], &refusal("InternalError")),
+        answer(404, &[], &refusal("NoSuchUpload")),
+        answer(200, &object, ""),
+        answer(404, &[], &refusal("NoSuchUpload")),
+        answer(404, &[], ""),
+        answer(200, &[], "<CompleteMultipartUploadResult/>"),
+    ])
+    .await;
+    let s3 = client(server.url(), false);
+    let parts = [receipt(1)];
+    assert_eq!(s3.complete("k", "u", &parts).await.unwrap_err().code, "s3_server_error");
+    s3.complete("k", "u", &parts)
+        .await
+        .expect("completed before: the object is there");
+    assert_eq!(
+        s3.complete("k", "u", &parts).await.unwrap_err().code,
+        "s3_no_such_upload"
+    );
+    s3.complete("k", "u", &parts).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_gone_is_success_for_those_who_remove() {
+    let server = Server::start(vec![
+        answer(404, &[], &refusal("NoSuchUpload")),
+        // Swift, after the upload was completed.
+        answer(404, &[], &refusal("NoSuchKey")),
+        answer(404, &[], &refusal("NoSuchKey")),
+        answer(403, &[], &refusal("AccessDenied")),
+    ])
+    .await;
+    let s3 = client(server.url(), false);
+    s3.abort("k", "u").await.unwrap();
+    s3.abort("k", "u").await.unwrap();
+    s3.delete("k").await.unwrap();
+    assert_eq!(s3.delete("k").await.unwrap_err().code, "s3_access_denied");
+}
