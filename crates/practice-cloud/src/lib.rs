@@ -37,7 +37,7 @@ impl Default for Options {
     /// A token is good for one hour, Keystone's own default (`[token] expiration`).
     fn default() -> Self {
         Self {
-            token_lifetime: Duration::from_secs(3600),
+            token_lifetime: Duration::from_hours(1),
         }
     }
 }

@@ -396,7 +396,9 @@ pub(crate) fn complete(
         return Err(ObjectError::TooSmall(small.number));
     }
     let mut md5 = Md5::new();
-    chosen.iter().for_each(|part| md5.update(part.md5));
+    for part in &chosen {
+        md5.update(part.md5);
+    }
     let etag = format!("{}-{}", crate::hex(&md5.finalize()), chosen.len());
 
     let (content, _) = insert_content(connection, chosen.iter().map(|part| &part.blob))?;

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha512};
 
 fn sha512_hex(data: &[u8]) -> String {
-    Sha512::digest(data).iter().map(|byte| format!("{byte:02x}")).collect()
+    common::hex(&Sha512::digest(data))
 }
 
 /// Uploads `data` in two parts and returns the object's plain address.
@@ -165,7 +165,15 @@ async fn images_are_made_shown_changed_and_deleted() {
         .await
         .unwrap();
     assert_eq!(plain.status(), 415);
+}
 
+#[tokio::test]
+async fn tags_are_set_and_taken_and_protection_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    let cloud = start(folder.path()).await;
+    let glance = cloud.sign_in().await;
+    let north = &glance.north;
+    let id = glance.image(north, "tagged").await;
     let tag = |method, tag: &str| {
         glance
             .request(method, &format!("{north}/images/{id}/tags/{tag}"))

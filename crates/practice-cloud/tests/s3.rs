@@ -8,7 +8,7 @@ use md5::{Digest, Md5};
 use rusty_s3::S3Action;
 
 fn md5_hex(data: &[u8]) -> String {
-    Md5::digest(data).iter().map(|byte| format!("{byte:02x}")).collect()
+    common::hex(&Md5::digest(data))
 }
 
 #[tokio::test]

@@ -16,7 +16,6 @@ use tokio::sync::{mpsc, oneshot};
 use super::{
     fault::{Fault, Reply},
     image::{self, Status},
-    status,
 };
 use crate::{
     blobs::{Expected, Received},
@@ -51,9 +50,9 @@ pub(super) async fn upload(
     begin(&node, &region, &id).await?;
     // The request ends when its client goes away, but the image must come out of `saving` in any case: so the end of the
     // upload is a task of its own, which the request only feeds.
-    let (sender, receiver) = mpsc::channel::<Result<Bytes, axum::Error>>(1);
+    let (sender, chunks) = mpsc::channel::<Result<Bytes, axum::Error>>(1);
     let (answer, answered) = oneshot::channel();
-    let task = save(Arc::clone(&node), region, id, receiver, size);
+    let task = save(Arc::clone(&node), region, id, chunks, size);
     node.spawn(async move {
         // Nobody may be left to hear it.
         let _ = answer.send(task.await);
@@ -72,7 +71,7 @@ pub(super) async fn upload(
     }
     drop(sender);
     answered.await.map_err(|_| Fault::internal())??;
-    status(StatusCode::NO_CONTENT)
+    Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 /// `queued` → `saving`, and nobody else may bring data now.
@@ -117,15 +116,15 @@ async fn save(
     node: Arc<Node>,
     region: String,
     id: String,
-    receiver: mpsc::Receiver<Result<Bytes, axum::Error>>,
+    chunks: mpsc::Receiver<Result<Bytes, axum::Error>>,
     size: Option<u64>,
 ) -> Result<(), Fault> {
     // Ends well after the empty chunk that marks the end, badly when the channel closes without it.
-    let body = stream::unfold(Some(receiver), |receiver| async {
-        let mut receiver = receiver?;
-        match receiver.recv().await {
+    let body = stream::unfold(Some(chunks), |chunks| async {
+        let mut chunks = chunks?;
+        match chunks.recv().await {
             Some(Ok(data)) if data.is_empty() => None,
-            Some(Ok(data)) => Some((Ok(data), Some(receiver))),
+            Some(Ok(data)) => Some((Ok(data), Some(chunks))),
             Some(Err(error)) => Some((Err(io::Error::other(error)), None)),
             None => Some((Err(io::ErrorKind::UnexpectedEof.into()), None)),
         }
@@ -218,7 +217,7 @@ pub(super) async fn download(
         }
     });
     let Some((files, fields)) = found.await? else {
-        return status(StatusCode::NO_CONTENT);
+        return Ok(StatusCode::NO_CONTENT.into_response());
     };
     let size = fields.size.unwrap_or(0);
     let range = wanted_range(&headers, size)?;

@@ -19,7 +19,8 @@ pub(super) struct Fault {
     status: StatusCode,
     explanation: String,
     detail: String,
-    header: Option<(header::HeaderName, HeaderValue)>,
+    /// Boxed, so that every `Result` stays small.
+    header: Option<Box<(header::HeaderName, HeaderValue)>>,
 }
 
 impl Fault {
@@ -102,7 +103,7 @@ impl Fault {
 
     pub(super) fn with_header(self, name: header::HeaderName, value: HeaderValue) -> Self {
         Self {
-            header: Some((name, value)),
+            header: Some(Box::new((name, value))),
             ..self
         }
     }
@@ -147,7 +148,7 @@ impl IntoResponse for Fault {
     /// The words follow in [`word`], which knows the request.
     fn into_response(self) -> Response {
         let mut response = self.status.into_response();
-        if let Some((name, value)) = self.header.clone() {
+        if let Some((name, value)) = self.header.clone().map(|header| *header) {
             response.headers_mut().insert(name, value);
         }
         response.extensions_mut().insert(self);

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::{
     fault::{Fault, Reply},
     image::{self, Fields, Image, Status},
-    import, read_json, schema, status,
+    import, read_json, schema,
 };
 use crate::{keystone::Caller, node::Node};
 
@@ -114,7 +114,7 @@ pub(super) async fn delete(
         })
         .await?;
     node.blobs.remove(unnamed).await;
-    status(StatusCode::NO_CONTENT)
+    Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 pub(super) async fn add_tag(
@@ -137,9 +137,10 @@ pub(super) async fn remove_tag(
     Path((region, id, tag)): Path<(String, String, String)>,
 ) -> Reply {
     change_tags(&node, caller, region, id, move |fields| {
-        match fields.tags.remove(&tag) {
-            true => Ok(()),
-            false => Err(Fault::no_such_resource()),
+        if fields.tags.remove(&tag) {
+            Ok(())
+        } else {
+            Err(Fault::no_such_resource())
         }
     })
     .await
@@ -162,7 +163,7 @@ async fn change_tags(
             image.save(transaction, &region)
         })
         .await?;
-    status(StatusCode::NO_CONTENT)
+    Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 /// What a list is asked for.
@@ -302,13 +303,12 @@ pub(super) async fn list(
     RawQuery(query): RawQuery,
 ) -> Reply {
     let query = parse(query.as_deref().unwrap_or_default())?;
-    let images = match caller.scoped {
-        true => {
-            node.store
-                .run(move |transaction| image::all(transaction, &region))
-                .await?
-        }
-        false => Vec::new(),
+    let images = if caller.scoped {
+        node.store
+            .run(move |transaction| image::all(transaction, &region))
+            .await?
+    } else {
+        Vec::new()
     };
     let limit = query.limit.unwrap_or(PAGE).min(MAX_PAGE);
     let mut views: Vec<_> = images.iter().map(|image| (image, image.view())).collect();

@@ -10,6 +10,7 @@ use axum::{
     Extension,
     body::Body,
     extract::{Path, State},
+    response::IntoResponse,
 };
 use futures::StreamExt;
 use http::{HeaderValue, Method, StatusCode, header};
@@ -24,7 +25,7 @@ use super::{
     RequestId,
     fault::{Fault, Reply},
     image::{self, Status},
-    read_json, status,
+    read_json,
     tasks::{self, TaskStatus},
 };
 use crate::{
@@ -100,7 +101,7 @@ pub(super) async fn begin(
         };
         import.end(import.run(&s3, &source).await).await;
     });
-    status(StatusCode::ACCEPTED)
+    Ok(StatusCode::ACCEPTED.into_response())
 }
 
 fn check_state(image: &image::Image) -> Result<(), Fault> {

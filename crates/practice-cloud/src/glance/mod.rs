@@ -25,7 +25,7 @@ mod patch;
 mod schema;
 mod tasks;
 
-use fault::{Fault, Reply};
+use fault::Fault;
 
 /// The regions of the practice cloud; each has images of its own.
 pub(crate) const REGIONS: [&str; 2] = ["practice-north", "practice-south"];
@@ -180,9 +180,4 @@ async fn resume(node: &Arc<Node>, orphan: &image::Held) -> Result<(), Fault> {
         Some(task) => import::resume(node, &orphan.region, &orphan.id, task).await,
         None => data::restore(node, &orphan.region, &orphan.id).await,
     }
-}
-
-/// A reply that is only a status.
-fn status(status: StatusCode) -> Reply {
-    Ok(status.into_response())
 }

@@ -1,6 +1,7 @@
 //! A client made of plain HTTP requests and rusty-s3's signatures: nothing of our own on the asking side.
 
 #![expect(dead_code, reason = "each test program uses a part of it")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "what fails here fails the test")]
 
 use std::{path::Path, time::Duration};
 
@@ -13,18 +14,18 @@ use rusty_s3::{
 use serde_json::{Value, json};
 
 /// How long a signature is good.
-pub const SIGNED: Duration = Duration::from_secs(600);
+pub(crate) const SIGNED: Duration = Duration::from_mins(10);
 /// The smallest part but the last.
-pub const MIB5: usize = 5 * 1024 * 1024;
+pub(crate) const MIB5: usize = 5 * 1024 * 1024;
 
-pub struct Cloud {
-    pub server: PracticeCloud,
-    pub http: Client,
-    pub bucket: Bucket,
-    pub keys: Credentials,
+pub(crate) struct Cloud {
+    pub(crate) server: PracticeCloud,
+    pub(crate) http: Client,
+    pub(crate) bucket: Bucket,
+    pub(crate) keys: Credentials,
 }
 
-pub async fn start(folder: &Path) -> Cloud {
+pub(crate) async fn start(folder: &Path) -> Cloud {
     let server = PracticeCloud::start(folder).await.unwrap();
     let access = server.access();
     let bucket = Bucket::new(
@@ -43,14 +44,14 @@ pub async fn start(folder: &Path) -> Cloud {
     }
 }
 
-pub fn client() -> Client {
+pub(crate) fn client() -> Client {
     // reqwest wants one although nothing here uses TLS; the second test of a process finds it installed.
     let _ = rustls::crypto::ring::default_provider().install_default();
     Client::builder().no_proxy().build().unwrap()
 }
 
 /// Bytes that repeat nowhere near, the same for the same seed.
-pub fn bytes(seed: u64, length: usize) -> Vec<u8> {
+pub(crate) fn bytes(seed: u64, length: usize) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
     let mut bytes = Vec::with_capacity(length + 8);
     while bytes.len() < length {
@@ -63,8 +64,17 @@ pub fn bytes(seed: u64, length: usize) -> Vec<u8> {
     bytes
 }
 
+/// Lower-case hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect::<Vec<_>>()
+        .concat()
+}
+
 /// The code in an S3 error.
-pub async fn s3_code(response: Response) -> (u16, String) {
+pub(crate) async fn s3_code(response: Response) -> (u16, String) {
     let status = response.status().as_u16();
     let body = response.text().await.unwrap();
     let code = body
@@ -75,7 +85,7 @@ pub async fn s3_code(response: Response) -> (u16, String) {
     (status, code.to_owned())
 }
 
-pub fn tag<'a>(xml: &'a str, name: &str) -> Vec<&'a str> {
+pub(crate) fn tag<'a>(xml: &'a str, name: &str) -> Vec<&'a str> {
     xml.split(&format!("<{name}>"))
         .skip(1)
         .filter_map(|rest| rest.split(&format!("</{name}>")).next())
@@ -83,16 +93,16 @@ pub fn tag<'a>(xml: &'a str, name: &str) -> Vec<&'a str> {
 }
 
 impl Cloud {
-    pub fn access(&self) -> &Access {
+    pub(crate) fn access(&self) -> &Access {
         self.server.access()
     }
 
-    pub async fn put(&self, key: &str, data: Vec<u8>) -> Response {
+    pub(crate) async fn put(&self, key: &str, data: Vec<u8>) -> Response {
         let url = self.bucket.put_object(Some(&self.keys), key).sign(SIGNED);
         self.http.put(url).body(data).send().await.unwrap()
     }
 
-    pub async fn get(&self, key: &str) -> Response {
+    pub(crate) async fn get(&self, key: &str) -> Response {
         self.http
             .get(self.bucket.get_object(Some(&self.keys), key).sign(SIGNED))
             .send()
@@ -100,17 +110,17 @@ impl Cloud {
             .unwrap()
     }
 
-    pub async fn get_anonymous(&self, key: &str) -> Response {
+    pub(crate) async fn get_anonymous(&self, key: &str) -> Response {
         self.http.get(self.bucket.object_url(key)).send().await.unwrap()
     }
 
-    pub async fn delete(&self, key: &str) -> StatusCode {
+    pub(crate) async fn delete(&self, key: &str) -> StatusCode {
         let url = self.bucket.delete_object(Some(&self.keys), key).sign(SIGNED);
         self.http.delete(url).send().await.unwrap().status()
     }
 
     /// Begins an upload and returns its id.
-    pub async fn begin(&self, key: &str, public: bool) -> String {
+    pub(crate) async fn begin(&self, key: &str, public: bool) -> String {
         let mut action = self.bucket.create_multipart_upload(Some(&self.keys), key);
         if public {
             action.headers_mut().insert("x-amz-acl", "public-read");
@@ -127,36 +137,36 @@ impl Cloud {
             .to_owned()
     }
 
-    pub async fn part(&self, key: &str, upload: &str, number: u16, data: Vec<u8>) -> Response {
+    pub(crate) async fn part(&self, key: &str, upload: &str, number: u16, data: Vec<u8>) -> Response {
         let action: UploadPart<'_> = self.bucket.upload_part(Some(&self.keys), key, number, upload);
         self.http.put(action.sign(SIGNED)).body(data).send().await.unwrap()
     }
 
     /// Sends a part and returns its ETag without quotes.
-    pub async fn part_etag(&self, key: &str, upload: &str, number: u16, data: Vec<u8>) -> String {
+    pub(crate) async fn part_etag(&self, key: &str, upload: &str, number: u16, data: Vec<u8>) -> String {
         let answer = self.part(key, upload, number, data).await;
         assert_eq!(answer.status(), 200);
         answer.headers()["etag"].to_str().unwrap().trim_matches('"').to_owned()
     }
 
-    pub async fn list_parts(&self, key: &str, upload: &str) -> Response {
+    pub(crate) async fn list_parts(&self, key: &str, upload: &str) -> Response {
         let url = self.bucket.list_parts(Some(&self.keys), key, upload).sign(SIGNED);
         self.http.get(url).send().await.unwrap()
     }
 
     /// Completes with parts in just the given order; rusty-s3 would number them itself.
-    pub async fn complete(&self, key: &str, upload: &str, parts: &[(u16, &str)]) -> Response {
+    pub(crate) async fn complete(&self, key: &str, upload: &str, parts: &[(u16, &str)]) -> Response {
         let action =
             CompleteMultipartUpload::new(&self.bucket, Some(&self.keys), key, upload, std::iter::empty::<&str>());
-        let parts: String = parts
+        let parts: Vec<String> = parts
             .iter()
             .map(|(number, etag)| format!("<Part><PartNumber>{number}</PartNumber><ETag>\"{etag}\"</ETag></Part>"))
             .collect();
-        let body = format!("<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>");
+        let body = format!("<CompleteMultipartUpload>{}</CompleteMultipartUpload>", parts.concat());
         self.http.post(action.sign(SIGNED)).body(body).send().await.unwrap()
     }
 
-    pub async fn abort(&self, key: &str, upload: &str) -> Response {
+    pub(crate) async fn abort(&self, key: &str, upload: &str) -> Response {
         let url = self
             .bucket
             .abort_multipart_upload(Some(&self.keys), key, upload)
@@ -164,7 +174,7 @@ impl Cloud {
         self.http.delete(url).send().await.unwrap()
     }
 
-    pub fn sign_in_body(&self, password: &str) -> Value {
+    pub(crate) fn sign_in_body(&self, password: &str) -> Value {
         let access = self.access();
         let domain = json!({"id": access.domain});
         json!({"auth": {
@@ -173,7 +183,7 @@ impl Cloud {
             "scope": {"project": {"name": access.project, "domain": domain}}}})
     }
 
-    pub async fn post_tokens(&self, body: &Value) -> Response {
+    pub(crate) async fn post_tokens(&self, body: &Value) -> Response {
         self.http
             .post(format!("{}/auth/tokens", self.access().auth_url))
             .json(body)
@@ -183,7 +193,7 @@ impl Cloud {
     }
 
     /// Signs in and returns the image service of each region by its name.
-    pub async fn sign_in(&self) -> Glance {
+    pub(crate) async fn sign_in(&self) -> Glance {
         let answer = self.post_tokens(&self.sign_in_body(&self.access().password)).await;
         assert_eq!(answer.status(), 201);
         let token = answer.headers()["x-subject-token"].to_str().unwrap().to_owned();
@@ -207,29 +217,29 @@ impl Cloud {
     }
 }
 
-pub struct Glance {
-    pub http: Client,
-    pub token: String,
-    pub north: String,
-    pub south: String,
+pub(crate) struct Glance {
+    pub(crate) http: Client,
+    pub(crate) token: String,
+    pub(crate) north: String,
+    pub(crate) south: String,
 }
 
 impl Glance {
-    pub fn request(&self, method: reqwest::Method, url: &str) -> reqwest::RequestBuilder {
+    pub(crate) fn request(&self, method: reqwest::Method, url: &str) -> reqwest::RequestBuilder {
         self.http.request(method, url).header("X-Auth-Token", &self.token)
     }
 
-    pub async fn get(&self, url: String) -> Response {
+    pub(crate) async fn get(&self, url: String) -> Response {
         self.request(reqwest::Method::GET, &url).send().await.unwrap()
     }
 
-    pub async fn get_json(&self, url: String) -> Value {
+    pub(crate) async fn get_json(&self, url: String) -> Value {
         let answer = self.get(url).await;
         assert_eq!(answer.status(), 200);
         answer.json().await.unwrap()
     }
 
-    pub async fn create(&self, service: &str, body: &Value) -> Response {
+    pub(crate) async fn create(&self, service: &str, body: &Value) -> Response {
         self.request(reqwest::Method::POST, &format!("{service}/images"))
             .json(body)
             .send()
@@ -238,7 +248,7 @@ impl Glance {
     }
 
     /// Makes an image and returns its id.
-    pub async fn image(&self, service: &str, name: &str) -> String {
+    pub(crate) async fn image(&self, service: &str, name: &str) -> String {
         let answer = self
             .create(
                 service,
@@ -249,7 +259,7 @@ impl Glance {
         answer.json::<Value>().await.unwrap()["id"].as_str().unwrap().to_owned()
     }
 
-    pub async fn put_file(&self, service: &str, id: &str, data: impl Into<reqwest::Body>) -> Response {
+    pub(crate) async fn put_file(&self, service: &str, id: &str, data: impl Into<reqwest::Body>) -> Response {
         self.request(reqwest::Method::PUT, &format!("{service}/images/{id}/file"))
             .header("Content-Type", "application/octet-stream")
             .body(data)
@@ -258,7 +268,7 @@ impl Glance {
             .unwrap()
     }
 
-    pub async fn import(&self, service: &str, id: &str, uri: &str) -> Response {
+    pub(crate) async fn import(&self, service: &str, id: &str, uri: &str) -> Response {
         self.request(reqwest::Method::POST, &format!("{service}/images/{id}/import"))
             .json(&json!({"method": {"name": "web-download", "uri": uri}}))
             .send()
@@ -266,7 +276,7 @@ impl Glance {
             .unwrap()
     }
 
-    pub async fn patch(&self, service: &str, id: &str, operations: &Value) -> Response {
+    pub(crate) async fn patch(&self, service: &str, id: &str, operations: &Value) -> Response {
         self.request(reqwest::Method::PATCH, &format!("{service}/images/{id}"))
             .header("Content-Type", "application/openstack-images-v2.1-json-patch")
             .body(operations.to_string())
@@ -275,7 +285,7 @@ impl Glance {
             .unwrap()
     }
 
-    pub async fn delete(&self, service: &str, id: &str) -> StatusCode {
+    pub(crate) async fn delete(&self, service: &str, id: &str) -> StatusCode {
         self.request(reqwest::Method::DELETE, &format!("{service}/images/{id}"))
             .send()
             .await
@@ -283,7 +293,7 @@ impl Glance {
             .status()
     }
 
-    pub async fn tasks(&self, service: &str, id: &str) -> Vec<Value> {
+    pub(crate) async fn tasks(&self, service: &str, id: &str) -> Vec<Value> {
         self.get_json(format!("{service}/images/{id}/tasks")).await["tasks"]
             .as_array()
             .unwrap()
@@ -291,7 +301,7 @@ impl Glance {
     }
 
     /// Waits until the last task has ended, and returns task and image.
-    pub async fn ended(&self, service: &str, id: &str) -> (Value, Value) {
+    pub(crate) async fn ended(&self, service: &str, id: &str) -> (Value, Value) {
         for _ in 0..600 {
             let task = self.tasks(service, id).await.pop().unwrap();
             if task["status"] == "success" || task["status"] == "failure" {
