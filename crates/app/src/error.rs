@@ -156,3 +156,48 @@ impl From<lotse_transfer::PlanError> for Error {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use super::*;
+
+    fn catalogue(json: &str) -> BTreeMap<String, String> {
+        serde_json::from_str(json).unwrap()
+    }
+
+    fn placeholders(sentence: &str) -> BTreeSet<&str> {
+        sentence
+            .split('{')
+            .skip(1)
+            .filter_map(|rest| rest.split('}').next())
+            .collect()
+    }
+
+    /// A code without a sentence would reach a person as a code.
+    #[test]
+    fn every_error_of_every_room_says_what_happened_and_what_to_do_in_both_languages() {
+        let german = catalogue(include_str!("../../../ui/messages/de.json"));
+        let english = catalogue(include_str!("../../../ui/messages/en.json"));
+        let rooms = [
+            lotse_disk::Error::CODES,
+            lotse_transfer::CODES,
+            lotse_cloud::CODES,
+            lotse_practice_cloud::PracticeError::CODES,
+            Error::CODES,
+        ];
+        for code in rooms.into_iter().flatten() {
+            for key in [format!("error_{code}"), format!("error_{code}_next")] {
+                let (Some(german), Some(english)) = (german.get(&key), english.get(&key)) else {
+                    panic!("{key} is missing in a language");
+                };
+                assert_eq!(
+                    placeholders(german),
+                    placeholders(english),
+                    "{key} tells the same in both languages"
+                );
+            }
+        }
+    }
+}

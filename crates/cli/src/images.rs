@@ -23,6 +23,11 @@ pub(crate) async fn list(text: &Text, app: &App, connection: &str, json: bool) -
     }
     let params: [(&str, &dyn std::fmt::Display); 2] =
         [("count", &list.images.len()), ("size", &text.bytes(list.total_size))];
-    anstream::eprintln!("{}", text.with("cli_images_total", params));
+    let key = if list.images.len() == 1 {
+        "cli_images_total_one"
+    } else {
+        "cli_images_total"
+    };
+    anstream::eprintln!("{}", text.with(key, params));
     Ok(ExitCode::SUCCESS)
 }

@@ -190,7 +190,7 @@ mod tests {
         .flat_map(|source| {
             source
                 .split('"')
-                .filter(|word| word.starts_with("cli_") && !word.contains('{'))
+                .filter(|word| word.len() > 4 && word.starts_with("cli_") && !word.contains('{'))
         })
         .collect();
         assert!(used.len() > 20, "the search for keys must find the keys");
