@@ -7,21 +7,26 @@ use lotse_practice_cloud::PracticeCloud;
 use lotse_transfer::{CancellationToken, JobState, Journal, NewJob, SourceIdentity, Target, send};
 use uuid::Uuid;
 
-#[tokio::test]
-async fn a_file_becomes_an_image_although_its_upload_was_interrupted() {
-    let folder = tempfile::tempdir().unwrap();
-    let practice = PracticeCloud::start(&folder.path().join("cloud")).await.unwrap();
+fn s3_config(practice: &PracticeCloud) -> S3Config {
     let access = practice.access();
-    let config = S3Config {
+    S3Config {
         endpoint: access.s3_endpoint.clone(),
         region: access.s3_region.clone(),
         bucket: access.bucket.clone(),
         access_key: access.access_key.clone(),
         secret_key: Secret::new(access.secret_key.clone()),
         public_read: true,
-    };
+    }
+}
+
+#[tokio::test]
+async fn a_file_becomes_an_image_although_its_upload_was_interrupted() {
+    let folder = tempfile::tempdir().unwrap();
+    let practice = PracticeCloud::start(&folder.path().join("cloud")).await.unwrap();
+    let access = practice.access();
+    let config = s3_config(&practice);
     let http = http_client().unwrap();
-    let s3 = S3::new(config.clone(), http.clone()).unwrap();
+    let s3 = S3::new(config, http.clone()).unwrap();
 
     let path = folder.path().join("disk.raw");
     let content: Vec<u8> = (0..23_000_000_u32)
@@ -52,7 +57,7 @@ async fn a_file_becomes_an_image_although_its_upload_was_interrupted() {
     let progress = Mutex::new(Vec::new());
     let cancel = CancellationToken::new();
     let sent = send(&journal, &s3, &claim, &job, &cancel, &|now| {
-        progress.lock().unwrap().push(now.acknowledged)
+        progress.lock().unwrap().push(now.acknowledged);
     })
     .await
     .unwrap();
@@ -71,33 +76,6 @@ async fn a_file_becomes_an_image_although_its_upload_was_interrupted() {
         .await
         .unwrap();
     assert!(fetched == content, "everybody who knows the address can fetch the file");
-
-    let wrong = S3::new(
-        S3Config {
-            secret_key: Secret::new("wrong"),
-            ..config.clone()
-        },
-        http.clone(),
-    )
-    .unwrap();
-    assert_eq!(wrong.begin("k").await.unwrap_err().code, "s3_signature");
-    let missing = S3::new(
-        S3Config {
-            bucket: "missing".to_owned(),
-            ..config
-        },
-        http.clone(),
-    )
-    .unwrap();
-    assert_eq!(missing.begin("k").await.unwrap_err().code, "s3_no_such_bucket");
-    let upload = s3.begin("other").await.unwrap();
-    let damaged = s3
-        .put_part("other", &upload, 1, b"abc".as_slice().into(), [0; 16])
-        .await;
-    assert_eq!(damaged.unwrap_err().code, "s3_integrity");
-    s3.abort("other", &upload).await.unwrap();
-    s3.abort("other", &upload).await.unwrap();
-    assert_eq!(s3.parts("other", &upload).await.unwrap_err().code, "s3_no_such_upload");
 
     let account = KeystoneConfig {
         auth_url: access.auth_url.clone(),
@@ -138,4 +116,38 @@ async fn a_file_becomes_an_image_although_its_upload_was_interrupted() {
     assert_eq!(s3.stored(&job.key).await.unwrap(), None);
     glance.delete(id).await.unwrap();
     assert_eq!(glance.get(id).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn what_the_service_refuses_has_its_own_code() {
+    let folder = tempfile::tempdir().unwrap();
+    let practice = PracticeCloud::start(folder.path()).await.unwrap();
+    let (config, http) = (s3_config(&practice), http_client().unwrap());
+    let s3 = S3::new(config.clone(), http.clone()).unwrap();
+    let wrong = S3::new(
+        S3Config {
+            secret_key: Secret::new("wrong"),
+            ..config.clone()
+        },
+        http.clone(),
+    )
+    .unwrap();
+    assert_eq!(wrong.begin("k").await.unwrap_err().code, "s3_signature");
+    let missing = S3::new(
+        S3Config {
+            bucket: "missing".to_owned(),
+            ..config
+        },
+        http.clone(),
+    )
+    .unwrap();
+    assert_eq!(missing.begin("k").await.unwrap_err().code, "s3_no_such_bucket");
+    let upload = s3.begin("other").await.unwrap();
+    let damaged = s3
+        .put_part("other", &upload, 1, b"abc".as_slice().into(), [0; 16])
+        .await;
+    assert_eq!(damaged.unwrap_err().code, "s3_integrity");
+    s3.abort("other", &upload).await.unwrap();
+    s3.abort("other", &upload).await.unwrap();
+    assert_eq!(s3.parts("other", &upload).await.unwrap_err().code, "s3_no_such_upload");
 }
