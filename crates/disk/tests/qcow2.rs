@@ -1,4 +1,5 @@
 //! Every qcow2 variant that qemu-img writes, byte by byte and extent by extent; and every one that must be refused.
+#![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test that cannot make its image has failed")]
 
 mod common;

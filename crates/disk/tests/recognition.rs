@@ -1,4 +1,5 @@
 //! Formats are told by their bytes, and what can go wrong with a file has its own code each.
+#![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test that cannot make its image has failed")]
 
 mod common;
@@ -209,7 +210,6 @@ fn each_file_that_cannot_be_opened_has_its_own_code() {
     assert_eq!(code(&path("vanished")), "file_not_found");
 }
 
-#[cfg(unix)]
 #[test]
 fn what_is_no_regular_file_is_refused_without_waiting() {
     let folder = tempfile::tempdir().unwrap();
@@ -223,7 +223,6 @@ fn what_is_no_regular_file_is_refused_without_waiting() {
     assert_eq!(code(Path::new("/dev/null")), "file_not_regular");
 }
 
-#[cfg(unix)]
 #[test]
 fn a_file_that_may_not_be_read_says_so() {
     use std::os::unix::fs::PermissionsExt;
@@ -239,7 +238,6 @@ fn a_file_that_may_not_be_read_says_so() {
 }
 
 /// Deleted after it was opened: the bytes stay readable. Cut short: an error, no zeros.
-#[cfg(unix)]
 #[test]
 fn a_file_that_changes_while_it_is_read() {
     let folder = tempfile::tempdir().unwrap();

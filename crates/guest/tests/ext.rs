@@ -1,4 +1,5 @@
 //! Filesystems made by the real mke2fs in many feature sets, compared file by file with what went in.
+#![cfg(unix)]
 #![expect(
     clippy::unwrap_used,
     clippy::panic,

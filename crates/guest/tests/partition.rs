@@ -1,4 +1,5 @@
 //! Partition tables written by the real sfdisk, and what stands in the partitions.
+#![cfg(unix)]
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
