@@ -91,7 +91,7 @@ describe("colours", () => {
       "ink",
       ["paper", "surface", "sunken", "sea-tint", "pass-tint", "warning-tint", "fail-tint", "unknown-tint"],
     ],
-    ["muted", ["paper", "surface", "sunken"]],
+    ["muted", ["paper", "surface", "sunken", "sea-tint"]],
     ["sea", ["surface", "sunken", "sea-tint"]],
     ["on-sea", ["sea", "sea-strong"]],
     ["on-fail", ["fail", "fail-strong"]],
