@@ -302,7 +302,7 @@ fn partitions_past_the_end_are_shown() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
 
     /// Tables are hostile: nothing panics, and it ends.
     #[test]
