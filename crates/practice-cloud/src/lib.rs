@@ -72,7 +72,7 @@ impl PracticeCloud {
             // Waits for a lock and a database: not on a thread that serves others.
             tokio::task::spawn_blocking(move || Node::open(&folder, &access, options.token_lifetime))
                 .await
-                .map_err(|error| PracticeError::folder(Path::new(""), &error))??
+                .map_err(|error| PracticeError::folder(folder, &error))??
         };
         let s3 = s3_service(&node, &access);
         let openstack = axum::Router::new()

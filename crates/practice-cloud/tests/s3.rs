@@ -120,7 +120,7 @@ async fn complete_refuses_what_does_not_fit() {
 
 /// How many data files the folder holds.
 fn files(folder: &std::path::Path) -> usize {
-    std::fs::read_dir(folder.join("blobs")).unwrap().count()
+    std::fs::read_dir(folder.join("blobs")).map_or(0, Iterator::count)
 }
 
 #[tokio::test]
