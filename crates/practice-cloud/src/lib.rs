@@ -68,9 +68,9 @@ impl PracticeCloud {
         let (openstack_listener, openstack_port) = listen().await?;
         let access = Access::generate(s3_port, openstack_port)?;
         let node = {
-            let (folder, access) = (folder.to_owned(), access.clone());
+            let (path, access) = (folder.to_owned(), access.clone());
             // Waits for a lock and a database: not on a thread that serves others.
-            tokio::task::spawn_blocking(move || Node::open(&folder, &access, options.token_lifetime))
+            tokio::task::spawn_blocking(move || Node::open(&path, &access, options.token_lifetime))
                 .await
                 .map_err(|error| PracticeError::folder(folder, &error))??
         };
