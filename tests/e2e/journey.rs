@@ -12,11 +12,21 @@ use lotse_tests::{
 };
 use serde_json::{Value, json};
 
-/// Beside the built programs: pictures of the window, for people to look at after a run.
-fn picture(desktop: &Desktop, name: &str) -> Result {
+/// Beside the built programs: a picture of the display, for people to look at after a run.
+async fn picture(desktop: &Desktop, window: &Window<'_>, name: &str) -> Result {
     let folder = fixture("debian-12.qcow2")?.with_file_name("../pictures");
     fs::create_dir_all(&folder)?;
+    settled(window).await?;
     desktop.screenshot(&folder.join(name))
+}
+
+/// Waits until nothing fades or slides any more; what turns for ever does not count.
+async fn settled(window: &Window<'_>) -> Result {
+    let wait = "const done = arguments[arguments.length - 1];
+                const ending = document.getAnimations().filter(a => a.effect?.getComputedTiming().endTime !== Infinity);
+                Promise.allSettled(ending.map(a => a.finished)).then(() => requestAnimationFrame(() => done(null)));";
+    window.page().execute_async(wait, vec![]).await?;
+    Ok(())
 }
 
 async fn open(desktop: &Desktop) -> Result<Window<'_>> {
@@ -48,6 +58,7 @@ async fn assert_accessible(window: &Window<'_>, what: &str) -> Result {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../ui/node_modules/axe-core/axe.min.js");
     let axe = fs::read_to_string(&source).map_err(|error| format!("{}: {error}", source.display()))?;
     window.page().execute(&axe, vec![]).await?;
+    settled(window).await?;
     let run = "const done = arguments[arguments.length - 1];
                axe.run(document, {resultTypes: ['violations']}).then(
                  found => done(found.violations.map(v => v.id + ': ' + v.nodes.map(n => n.target.join(' ')).join(', '))),
@@ -65,14 +76,14 @@ async fn a_dropped_image_is_checked_sent_and_arrives() -> Result {
     let window = open(&desktop).await?;
     window.text_with(&by_id("connection-label"), "ractice").await?;
     assert_accessible(&window, "the start").await?;
-    picture(&desktop, "start-en.png")?;
+    picture(&desktop, &window, "start-en.png").await?;
 
     window.drop_files(&[&text, &image], &by_id("drop-zone")).await?;
     window.text_with("main", "Büro Server.qcow2").await?;
     window.text_with(&by_id("error-notice"), "disk image").await?;
     window.element(&by_id("verdict")).await?;
     assert_accessible(&window, "two checked files").await?;
-    picture(&desktop, "dropped-en.png")?;
+    picture(&desktop, &window, "dropped-en.png").await?;
 
     // The file that is no image is taken away from sight by checking the good one alone.
     window.page().refresh().await?;
@@ -83,7 +94,7 @@ async fn a_dropped_image_is_checked_sent_and_arrives() -> Result {
         .await?;
     assert!(place.contains("NoCloud"), "what stands there is shown: {place}");
     assert_accessible(&window, "the report").await?;
-    picture(&desktop, "report-en.png")?;
+    picture(&desktop, &window, "report-en.png").await?;
 
     let name = window.element(&by_id("details-name")).await?;
     assert_eq!(
@@ -114,7 +125,7 @@ async fn a_dropped_image_is_checked_sent_and_arrives() -> Result {
         .element("[data-testid=\"upload-row\"][data-state=\"done\"]")
         .await?;
     assert_accessible(&window, "the list of uploads").await?;
-    picture(&desktop, "uploads-done-en.png")?;
+    picture(&desktop, &window, "uploads-done-en.png").await?;
     press(&window, "close-transfers").await?;
 
     press(&window, "nav-images").await?;
@@ -123,7 +134,7 @@ async fn a_dropped_image_is_checked_sent_and_arrives() -> Result {
         assert!(row.contains(shown), "the image's row shows {shown}: {row}");
     }
     assert_accessible(&window, "the images").await?;
-    picture(&desktop, "images-en.png")?;
+    picture(&desktop, &window, "images-en.png").await?;
 
     let id = image_id(&window).await?;
     let arrived = sha256_of_image(&desktop.data_home(), "practice-south", &id).await?;
@@ -171,7 +182,7 @@ async fn uploads_are_cancelled_one_by_one_and_all_at_once_and_leave_nothing() ->
     }
     press(&window, "transfers-button").await?;
     wait_for(&window, "[data-testid=\"upload-row\"]", 3).await?;
-    picture(&desktop, "uploads-en.png")?;
+    picture(&desktop, &window, "uploads-en.png").await?;
     press(&window, "cancel-upload").await?;
     press(&window, "question-yes").await?;
     wait_for(&window, "[data-testid=\"upload-row\"][data-state=\"cancelled\"]", 1).await?;
@@ -236,12 +247,12 @@ async fn the_dialog_opens_a_broken_image_and_the_window_speaks_german() -> Resul
         .await?;
     assert!(finding.contains("SSH"), "{finding}");
     assert_accessible(&window, "a report with problems, German").await?;
-    picture(&desktop, "findings-de.png")?;
+    picture(&desktop, &window, "findings-de.png").await?;
 
     let dark = "document.documentElement.dataset.theme ?? ''";
-    press(&window, "theme-dark").await?;
+    window.element("label:has([data-testid=\"theme-dark\"])").await?.click().await?;
     assert_accessible(&window, "the dark window").await?;
-    picture(&desktop, "findings-dark-de.png")?;
+    picture(&desktop, &window, "findings-dark-de.png").await?;
     let theme: Value = window.page().execute(&format!("return {dark}"), vec![]).await?;
     assert_eq!(theme, json!("dark"), "the switch holds");
     window.close().await
@@ -265,6 +276,6 @@ async fn files_that_cannot_be_read_get_an_answer_each() -> Result {
         .await?;
     assert_ne!(said[0], said[1], "each its own words: {said}");
     assert!(!said.to_string().contains("error_"), "sentences, not codes: {said}");
-    picture(&desktop, "errors-en.png")?;
+    picture(&desktop, &window, "errors-en.png").await?;
     window.close().await
 }

@@ -29,16 +29,16 @@ pub fn check(path: &Path) -> Result<Checked, Error> {
     let source = FileSource::open(path)?;
     let size = source.len();
     let container = lotse_disk::identify(&source)?;
-    let facts = match Disk::open(Arc::new(source)) {
-        Ok(disk) => Ok(lotse_guest::examine(&disk)),
-        Err(error) if error.kind() == Kind::Io => return Err(error.into()),
-        Err(error) => Err(problem(&error)),
+    let (facts, damage) = match Disk::open(Arc::new(source)) {
+        Ok(disk) => (Ok(lotse_guest::examine(&disk)), damage(&disk)?),
+        Err(error) => (Err(problem(error)?), None),
     };
     let subject = Subject {
         source: SourceSummary { name, size },
         container: summary(&container),
         compression: container.compression.and_then(name_of),
         facts,
+        damage,
     };
     let report = judge(&subject);
     let suggestion = Suggestion::from(&report);
@@ -58,22 +58,24 @@ fn summary(container: &Container) -> ContainerSummary {
     }
 }
 
-fn problem(error: &lotse_disk::Error) -> DiskProblem {
+/// What of the container is cut off or contradicts itself although the disk could be opened.
+fn damage(disk: &Disk) -> Result<Option<DiskProblem>, Error> {
+    match disk.missing_bytes() {
+        Ok(0) => Ok(None),
+        Ok(missing) => problem(lotse_disk::Error::new(Kind::Corrupt, "container_truncated").with("missing", missing)).map(Some),
+        Err(error) => problem(error).map(Some),
+    }
+}
+
+/// The problem as the rules see it. That the file could not be read says nothing about the image and stays an error.
+fn problem(error: lotse_disk::Error) -> Result<DiskProblem, Error> {
     let kind = match error.kind() {
-        Kind::Io => DiskProblemKind::Io,
+        Kind::Io => return Err(error.into()),
         Kind::Corrupt => DiskProblemKind::Corrupt,
         Kind::Refused => DiskProblemKind::Refused,
         // A kind that is new to this crate is one that Imagelotse cannot judge.
         _ => DiskProblemKind::Incompatible,
     };
-    let params = error
-        .params()
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), value.clone()))
-        .collect();
-    DiskProblem {
-        kind,
-        code: error.code().to_owned(),
-        params,
-    }
+    let params = error.params().iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+    Ok(DiskProblem { kind, code: error.code().to_owned(), params })
 }

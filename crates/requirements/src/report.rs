@@ -16,6 +16,8 @@ pub struct Subject {
     pub compression: Option<String>,
     /// The facts, or the code and parameters of the error that kept the disk from being read.
     pub facts: Result<Facts, DiskProblem>,
+    /// What is known to be missing or broken in a container whose disk could be opened all the same.
+    pub damage: Option<DiskProblem>,
 }
 
 /// Why the virtual disk could not be opened or read through.

@@ -1,5 +1,7 @@
 //! The container must be whole: its own structures must not contradict each other.
 
+use std::collections::BTreeMap;
+
 use lotse_guest::{Fact, Facts, Unknown};
 
 use super::Rule;
@@ -14,19 +16,37 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn judge(subject: &Subject) -> Finding {
+    if let Some(problem) = &subject.damage {
+        return damaged(subject, &problem.code, problem.params.clone());
+    }
     match &subject.facts {
-        Ok(facts) => match disk_not_read(facts) {
-            None => Finding::requirement(RULE.code, Status::Pass, "container_intact_whole"),
-            Some(unknown) => Finding::fact_unknown(RULE.code, unknown),
+        Ok(facts) => match (cut_off(subject, facts), disk_not_read(facts)) {
+            (Some(missing), _) => {
+                let params = BTreeMap::from([("missing".to_owned(), missing.to_string())]);
+                damaged(subject, "container_truncated", params)
+            }
+            (None, Some(unknown)) => Finding::fact_unknown(RULE.code, unknown),
+            (None, None) => Finding::requirement(RULE.code, Status::Pass, "container_intact_whole"),
         },
-        Err(problem) if problem.kind == DiskProblemKind::Corrupt => Finding {
-            params: problem.params.clone(),
-            ..Finding::requirement(RULE.code, Status::Fail, "container_intact_damaged")
+        Err(problem) if problem.kind == DiskProblemKind::Corrupt => {
+            damaged(subject, &problem.code, problem.params.clone())
         }
-        .param("cause", &problem.code)
-        .remedy("fetch_again", checksum(&subject.source.name)),
         Err(problem) => Finding::not_read(RULE.code, problem),
     }
+}
+
+fn damaged(subject: &Subject, cause: &str, params: BTreeMap<String, String>) -> Finding {
+    Finding { params, ..Finding::requirement(RULE.code, Status::Fail, "container_intact_damaged") }
+        .param("cause", cause)
+        .remedy("fetch_again", checksum(&subject.source.name))
+}
+
+/// Bytes that the partitions of a raw disk reach beyond the file: nothing else tells that such a file was cut off.
+fn cut_off(subject: &Subject, facts: &Facts) -> Option<u64> {
+    let Fact::Known(table) = &facts.table else { return None };
+    let size = subject.container.virtual_size.filter(|_| subject.container.format.as_deref() == Some("raw"))?;
+    let ends = table.partitions.iter().map(|partition| partition.offset.saturating_add(partition.len));
+    ends.max()?.checked_sub(size).filter(|missing| *missing > 0)
 }
 
 /// A fact that is unknown because the container failed below the filesystem. It was opened then, but is not whole.
