@@ -94,15 +94,18 @@ fn a_stock_debian_is_judged_with_a_warning_and_its_exact_place() -> Result {
         assert_eq!(report["disk"]["table"], "gpt");
         assert_eq!(report["root"]["filesystem"], "ext4");
         assert_eq!(report["root"]["partition"], 1);
-        assert_eq!(report["os"]["distribution"], "debian");
-        assert_eq!(report["os"]["version"], "12");
-        assert_eq!(report["os"]["architecture"], "x86_64");
+        // What Debian's own tools said inside the system while the image was built.
+        for fact in ["distribution", "version", "architecture", "family"] {
+            assert_eq!(report["os"][fact], expected["os"][fact], "{image}: {fact}");
+        }
+        assert_eq!(report["agent"], expected["agent"], "{image}");
         assert_eq!(
-            report["agent"]["version"], expected["packages"]["cloud-init"],
-            "as dpkg-query told it in the system"
+            report["datasources"]["list"], expected["datasources"]["list"],
+            "{image}"
         );
-        assert_eq!(report["sshd"]["installed"], true);
-        assert_eq!(report["sshd"]["enabled"], true);
+        for fact in ["installed", "enabled"] {
+            assert_eq!(report["sshd"][fact], expected["sshd"][fact], "{image}: {fact}");
+        }
         assert_eq!(
             status_of(&report, "datasource_order"),
             "warning",
