@@ -362,6 +362,6 @@ fn a_call_that_is_not_understood_is_answered_in_the_callers_language() -> Result
     );
     let output = home.run(&["--lang", "de", "--help"])?;
     assert_eq!(output.status.code(), Some(0));
-    assert!(said(&output).0.contains("Prüft ein Abbild"), "{:?}", said(&output));
+    assert!(said(&output).0.contains("Prüft ein Image"), "{:?}", said(&output));
     Ok(())
 }

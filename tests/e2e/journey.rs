@@ -240,7 +240,7 @@ async fn the_dialog_opens_a_broken_image_and_the_window_speaks_german() -> Resul
     let image = own_file(&desktop, "no-sshd.qcow2", "ohne sshd.qcow2")?;
     let window = open(&desktop).await?;
     press(&window, "choose-file").await?;
-    desktop.answer_file_dialog("Abbilder auswählen", &image)?;
+    desktop.answer_file_dialog("Images auswählen", &image)?;
     window.text_with(&by_id("verdict"), "nicht funktionieren").await?;
     let finding = window
         .text_with(&by_id("finding-sshd_enabled"), "systemctl enable ssh")
