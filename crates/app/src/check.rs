@@ -62,7 +62,9 @@ fn summary(container: &Container) -> ContainerSummary {
 fn damage(disk: &Disk) -> Result<Option<DiskProblem>, Error> {
     match disk.missing_bytes() {
         Ok(0) => Ok(None),
-        Ok(missing) => problem(lotse_disk::Error::new(Kind::Corrupt, "container_truncated").with("missing", missing)).map(Some),
+        Ok(missing) => {
+            problem(lotse_disk::Error::new(Kind::Corrupt, "container_truncated").with("missing", missing)).map(Some)
+        }
         Err(error) => problem(error).map(Some),
     }
 }
@@ -76,6 +78,14 @@ fn problem(error: lotse_disk::Error) -> Result<DiskProblem, Error> {
         // A kind that is new to this crate is one that Imagelotse cannot judge.
         _ => DiskProblemKind::Incompatible,
     };
-    let params = error.params().iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
-    Ok(DiskProblem { kind, code: error.code().to_owned(), params })
+    let params = error
+        .params()
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), value.clone()))
+        .collect();
+    Ok(DiskProblem {
+        kind,
+        code: error.code().to_owned(),
+        params,
+    })
 }

@@ -10,7 +10,7 @@ use crate::{
     FAILED,
     arguments::Wish,
     check::print_json,
-    follow::{End, follow, phase},
+    follow::{follow, phase},
     text::Text,
 };
 
@@ -86,14 +86,14 @@ pub(crate) async fn resume(text: &Text, app: &App, id: Option<&str>) -> Result<E
 
 async fn see_through(text: &Text, app: &App, id: &str) -> Result<ExitCode, Error> {
     match follow(text, app, id).await? {
-        End::Interrupted => {
+        None => {
             anstream::eprintln!(
                 "{}",
                 text.with("cli_interrupted", [("id", &id as &dyn std::fmt::Display)])
             );
             Ok(ExitCode::from(INTERRUPTED))
         }
-        End::Ended(Upload {
+        Some(Upload {
             state: UploadState::Done,
             image_id: Some(image),
             ..
@@ -101,7 +101,7 @@ async fn see_through(text: &Text, app: &App, id: &str) -> Result<ExitCode, Error
             println!("{image}");
             Ok(ExitCode::SUCCESS)
         }
-        End::Ended(upload) => {
+        Some(upload) => {
             if let Some(error) = upload.error {
                 let error = Error {
                     code: error.code,
