@@ -101,9 +101,7 @@ fn the_facts_are_those_that_debian_s_own_tools_tell() -> Result {
 #[test]
 fn a_drop_in_that_puts_configdrive_first_is_what_counts() -> Result {
     let facts = examine("configdrive-first.qcow2")?;
-    let from = known(facts.datasources.clone())?
-        .ok_or("no datasources")?
-        .from;
+    let from = known(facts.datasources.clone())?.ok_or("no datasources")?.from;
     let deciding = from.first().and_then(|evidence| evidence.path.as_deref());
     assert_eq!(
         deciding,
