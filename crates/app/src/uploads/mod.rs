@@ -214,6 +214,8 @@ impl Uploads {
     /// # Errors
     /// The first error of [`Uploads::cancel`], after all have been tried.
     pub async fn cancel_all(&self) -> Result<(), Error> {
+        // All are told to stop before the first is cleaned up: none shall get done while the others are being taken back.
+        self.running().values().for_each(|running| running.cancel.cancel());
         let mut first_error = None;
         for upload in self.list()? {
             if matches!(upload.state, UploadState::Job(state) if state.is_final()) {

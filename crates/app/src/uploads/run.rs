@@ -15,8 +15,9 @@ const POLL: Duration = Duration::from_millis(500);
 /// Works on an upload until it is done, fails or is stopped, and writes the outcome down.
 pub(super) async fn run(uploads: Uploads, job: Job, claim: Claim, cancel: CancellationToken) {
     let outcome = work(&uploads, &job, &claim, &cancel).await;
+    // `cancelled` also ends what the program's own end interrupts: such an upload has not failed, it can be resumed.
     if let Err(error) = outcome
-        && !cancel.is_cancelled()
+        && error.code != "cancelled"
     {
         tracing::warn!(job = %job.id.0, %error, "upload failed");
         if let Err(error) = uploads.inner.journal.fail(job.id, &failure(&error)) {
