@@ -14,7 +14,8 @@ cargo xtask test [options]         set up this machine and run every check
     --skip STEP                    everything but this step; may be repeated
     --keep-going                   go on after a step that failed
 cargo xtask fixtures [--again]     build the disk images that the tests read, into target/fixtures
-                                   (--again: also when they are up to date)";
+                                   (--again: also when they are up to date)
+cargo xtask types                  write the window's TypeScript types anew from crates/api";
 
 /// One call of `cargo xtask`.
 pub(crate) enum Task {
@@ -22,6 +23,7 @@ pub(crate) enum Task {
     Run { profile: Profile },
     Test(Selection),
     Fixtures { again: bool },
+    Types,
 }
 
 /// Reads the arguments after `cargo xtask`.
@@ -35,6 +37,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Outcome<Task
         "run" => Task::Run { profile: Profile::Dev },
         "test" => Task::Test(Selection::default()),
         "fixtures" => Task::Fixtures { again: false },
+        "types" => Task::Types,
         other => return failure(format!("There is no task `{other}`.")),
     };
     while let Some(option) = arguments.next() {

@@ -58,6 +58,7 @@ fn main() -> ExitCode {
         Task::Run { profile } => desktop::run(workspace, profile),
         Task::Test(selection) => checks::run(workspace, &selection),
         Task::Fixtures { again } => fixtures::run(workspace, again),
+        Task::Types => checks::write_types(&workspace),
     });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -43,6 +43,7 @@ pub(crate) fn ready() -> Subject {
                 )],
             }),
         }),
+        damage: None,
     }
 }
 
@@ -152,6 +153,7 @@ pub(crate) fn unopened(name: &str, format: Option<&str>, kind: DiskProblemKind, 
         container,
         compression: None,
         facts: Err(problem),
+        damage: None,
     }
 }
 
