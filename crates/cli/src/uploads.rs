@@ -11,7 +11,7 @@ use crate::{
     arguments::Wish,
     check::print_json,
     follow::{follow, phase},
-    text::Text,
+    text::{Text, plain},
 };
 
 /// 128 + SIGINT, as shells report it.
@@ -125,12 +125,8 @@ pub(crate) fn list(text: &Text, app: &App, json: bool) -> Result<ExitCode, Error
     }
     for upload in uploads.iter().filter(|_| !json) {
         let sent = format!("{} / {}", text.bytes(upload.acknowledged), text.bytes(upload.total));
-        println!(
-            "{}  {:14}  {sent:20}  {}",
-            upload.id,
-            phase(text, upload.state),
-            upload.details.name
-        );
+        let (id, phase, name) = (&upload.id, phase(text, upload.state), &upload.details.name);
+        println!("{}", plain(&format!("{id}  {phase:14}  {sent:20}  {name}")));
     }
     Ok(ExitCode::SUCCESS)
 }
