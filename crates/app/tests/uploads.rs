@@ -298,6 +298,56 @@ fn a_file_that_changed_meanwhile_is_refused_and_can_be_cancelled() -> Outcome {
     })
 }
 
+#[test]
+fn a_failed_upload_goes_on_once_its_cause_is_gone() -> Outcome {
+    let computer = Computer::new()?;
+    let path = computer.large_image("server.raw")?;
+    let away = path.with_extension("away");
+    let id = interrupted(&computer, path.clone(), |upload| upload.acknowledged > 0)?;
+    tokio::runtime::Runtime::new()?.block_on(async {
+        let app = computer.app()?;
+        fs::rename(&path, &away)?;
+        app.uploads().resume(id).await?;
+        let failed = until(&app, id, ended).await?;
+        assert_eq!(
+            failed.failure.map(|failure| failure.code),
+            Some("source_not_found".to_owned())
+        );
+        fs::rename(&away, &path)?;
+        let resumed = app.uploads().resume(id).await?;
+        assert_ne!(
+            resumed.state,
+            UploadState::Job(JobState::Failed),
+            "somebody works on it again"
+        );
+        assert_eq!(resumed.failure, None, "the old reason does not count any more");
+        let done = until(&app, id, ended).await?;
+        assert_eq!(done.state, UploadState::Job(JobState::Done), "{:?}", done.failure);
+        Ok(())
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cancelling_all_does_not_claim_to_have_stopped_somebody_elses_upload() -> Outcome {
+    let computer = Computer::new()?;
+    let (one, other) = (computer.app()?, computer.app()?);
+    assert_eq!(other.uploads().cancel_all().await?, 0);
+    let begun = one
+        .uploads()
+        .start(&request(computer.large_image("server.raw")?))
+        .await?;
+    assert_eq!(
+        other.uploads().cancel_all().await.unwrap_err().code,
+        "upload_busy_elsewhere"
+    );
+    assert_eq!(one.uploads().cancel_all().await?, 1);
+    assert_eq!(
+        one.uploads().get(begun.id)?.state,
+        UploadState::Job(JobState::Cancelled)
+    );
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn two_processes_never_work_on_the_same_upload() -> Outcome {
     let computer = Computer::new()?;

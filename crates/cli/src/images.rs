@@ -7,7 +7,7 @@ use lotse_app::{App, Error};
 
 use crate::{
     check::print_json,
-    text::{Text, plain},
+    text::{Text, plain, print_line},
 };
 
 pub(crate) async fn list(text: &Text, app: &App, connection: &str, json: bool) -> Result<ExitCode, Error> {
@@ -26,10 +26,9 @@ pub(crate) async fn list(text: &Text, app: &App, connection: &str, json: bool) -
             name,
             ..
         } = image;
-        println!(
-            "{}",
-            plain(&format!("{id}  {region:14}  {status:10}  {size:>8}  {name}  {tags}"))
-        );
+        print_line(&plain(&format!(
+            "{id}  {region:14}  {status:10}  {size:>8}  {name}  {tags}"
+        )));
     }
     let params: [(&str, &dyn std::fmt::Display); 2] =
         [("count", &list.images.len()), ("size", &text.bytes(list.total_size))];

@@ -1,5 +1,7 @@
 //! The report for people: verdict, what was found, then each rule with evidence and remedy, problems first.
 
+use std::io::Write as _;
+
 use anstyle::{AnsiColor, Style};
 use lotse_requirements::{Evidence, Finding, Report, Status, Verdict};
 
@@ -9,7 +11,8 @@ use crate::text::{Text, plain};
 
 /// Prints the report on standard output.
 pub(crate) fn print(text: &Text, report: &Report) {
-    anstream::print!("{}", render(text, &harmless(report)));
+    // Whoever reads may stop reading: no reason to complain.
+    _ = write!(anstream::stdout().lock(), "{}", render(text, &harmless(report)));
 }
 
 /// The report with every string made [`plain`], wherever in it the image's own words stand.

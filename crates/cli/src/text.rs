@@ -4,6 +4,7 @@ use std::{
     collections::{BTreeMap, HashMap},
     ffi::OsString,
     fmt,
+    io::Write as _,
 };
 
 use clap::ValueEnum as _;
@@ -147,11 +148,19 @@ impl Text {
 }
 
 /// Text from an image, a file's name or a service, made harmless for a terminal: without control characters it can neither
-/// move the cursor nor change what was printed before.
+/// move the cursor nor change what was printed before, without marks of direction it cannot turn a line round.
 pub(crate) fn plain(text: &str) -> String {
+    let harmful = |character: char| {
+        character.is_control() || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
     text.chars()
-        .map(|character| if character.is_control() { '\u{fffd}' } else { character })
+        .map(|character| if harmful(character) { '\u{fffd}' } else { character })
         .collect()
+}
+
+/// A line on standard output. Whoever reads may stop reading (`lotse images | head`): no reason to complain.
+pub(crate) fn print_line(line: &str) {
+    _ = writeln!(std::io::stdout().lock(), "{line}");
 }
 
 #[cfg(test)]

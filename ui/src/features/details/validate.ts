@@ -37,7 +37,7 @@ export function notesProblem(typed: string): ApiError | null {
   const notes = typed.trim();
   if ([...notes].length > LONGEST_NOTES)
     return problem("details_notes_too_long", { most: String(LONGEST_NOTES) });
-  const character = NOT_STORED.exec(notes.replaceAll("\n", ""))?.[0];
+  const character = NOT_STORED.exec(notes.replaceAll(/[\n\r\t]/g, ""))?.[0];
   return character === undefined ? null : problem("details_notes_character", { character });
 }
 
