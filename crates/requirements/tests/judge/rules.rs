@@ -199,8 +199,6 @@ fn the_root_stands_on_ext3_or_ext4() {
         ("btrfs", false, Status::Fail),
         ("ntfs", false, Status::Fail),
         ("ext4", false, Status::Unknown),
-        ("lvm", false, Status::Unknown),
-        ("luks", false, Status::Unknown),
     ] {
         let subject = with(|facts| facts.root = Fact::Known(Some(root(filesystem, read))));
         assert_eq!(
@@ -216,6 +214,12 @@ fn the_root_stands_on_ext3_or_ext4() {
         }));
     });
     assert_eq!(status(&behind_lvm, "root_filesystem"), Status::Pass);
+    let inside_lvm = with(|facts| facts.root = Fact::Unknown(Unknown::new("root_inside_layer").with("layers", "lvm")));
+    assert_eq!(
+        status(&inside_lvm, "root_filesystem"),
+        Status::Unknown,
+        "what stands inside may well be ext4"
+    );
 }
 
 #[test]

@@ -310,7 +310,7 @@ fn disks() -> Vec<Subject> {
         with(|facts| facts.sshd = Fact::Unknown(unknown())),
         with(|facts| facts.root = Fact::Known(Some(root("ext4", false)))),
         with(|facts| facts.root = Fact::Known(Some(root("ext2", true)))),
-        with(|facts| facts.root = Fact::Known(Some(root("lvm", false)))),
+        with(|facts| facts.root = Fact::Unknown(Unknown::new("root_inside_layer").with("layers", "lvm"))),
         with(|facts| {
             facts.root = Fact::Known(Some(Root {
                 partition: None,
