@@ -17,13 +17,22 @@ const MAX_RUNS: usize = 4096;
 pub struct Disk {
     container: Arc<Container>,
     len: u64,
-    reader: Reader,
+    reader: Arc<dyn Reader>,
 }
 
-#[derive(Clone)]
-enum Reader {
-    Raw(Arc<dyn Source>),
-    Qcow2(Arc<Qcow2>),
+/// What one container format has to tell; the rest of [`Disk`] is the same for all.
+pub(crate) trait Reader: Send + Sync {
+    /// Size of the virtual disk in bytes.
+    fn virtual_size(&self) -> u64;
+
+    /// Fills `buf` from `offset`; the range lies inside the virtual disk.
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> Result<()>;
+
+    /// What stands at `offset` and for how long at least, without a look beyond one table.
+    fn run_at(&self, offset: u64) -> Result<(ExtentKind, u64)>;
+
+    /// How many bytes the file is too short for what its tables refer to.
+    fn missing_bytes(&self) -> Result<u64>;
 }
 
 /// What the container says about a part of the virtual disk.
@@ -65,18 +74,15 @@ impl Disk {
                 not_accepted(compression.name())
             });
         }
-        let (len, reader) = match container.format {
-            Some(Format::Raw) => (source.len(), Reader::Raw(source)),
-            Some(Format::Qcow2) => {
-                let qcow2 = Qcow2::open(source)?;
-                (qcow2.virtual_size(), Reader::Qcow2(Arc::new(qcow2)))
-            }
+        let reader: Arc<dyn Reader> = match container.format {
+            Some(Format::Raw) => Arc::new(Raw { source }),
+            Some(Format::Qcow2) => Arc::new(Qcow2::open(source)?),
             Some(format) if format.is_accepted() => return Err(not_read_yet(format.name())),
             other => return Err(not_accepted(name(other))),
         };
         Ok(Self {
             container: Arc::new(container),
-            len,
+            len: reader.virtual_size(),
             reader,
         })
     }
@@ -112,10 +118,7 @@ impl Disk {
                     .with("available", self.len));
             }
         }
-        match &self.reader {
-            Reader::Raw(source) => source.read_at(buf, offset),
-            Reader::Qcow2(qcow2) => qcow2.read_at(buf, offset),
-        }
+        self.reader.read_at(buf, offset)
     }
 
     /// The whole disk as extents in order, without gaps, neighbours of one kind merged. A raw file is one extent of
@@ -134,18 +137,31 @@ impl Disk {
     /// # Errors
     /// `qcow2_corrupt` when a table contradicts the format; what the source says when it cannot be read.
     pub fn missing_bytes(&self) -> Result<u64> {
-        match &self.reader {
-            Reader::Raw(_) => Ok(0),
-            Reader::Qcow2(qcow2) => qcow2.missing_bytes(),
-        }
+        self.reader.missing_bytes()
+    }
+}
+
+/// The disk's own bytes.
+struct Raw {
+    source: Arc<dyn Source>,
+}
+
+impl Reader for Raw {
+    fn virtual_size(&self) -> u64 {
+        self.source.len()
     }
 
-    /// What stands at `offset` and for how long at least, without a look beyond one table.
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> Result<()> {
+        self.source.read_at(buf, offset)
+    }
+
     fn run_at(&self, offset: u64) -> Result<(ExtentKind, u64)> {
-        match &self.reader {
-            Reader::Raw(source) => Ok((ExtentKind::Data, source.len().saturating_sub(offset))),
-            Reader::Qcow2(qcow2) => qcow2.run_at(offset),
-        }
+        Ok((ExtentKind::Data, self.source.len().saturating_sub(offset)))
+    }
+
+    /// Nothing in a raw disk says how long it should be; its partition table does, which is not this crate's to read.
+    fn missing_bytes(&self) -> Result<u64> {
+        Ok(0)
     }
 }
 
@@ -180,7 +196,11 @@ impl Extents {
             return Some(run);
         }
         let left = self.disk.len.checked_sub(self.at).filter(|left| *left > 0)?;
-        let run = self.disk.run_at(self.at).map(|(kind, len)| (kind, len.clamp(1, left)));
+        let run = self
+            .disk
+            .reader
+            .run_at(self.at)
+            .map(|(kind, len)| (kind, len.clamp(1, left)));
         // After an error nothing more is asked.
         self.at = run
             .as_ref()

@@ -6,7 +6,7 @@ mod header;
 use std::{ops::Range, sync::Arc};
 
 use self::{compressed::Method, header::Header};
-use crate::{Error, ExtentKind, Kind, Result, Source, lru::Lru};
+use crate::{Error, ExtentKind, Kind, Result, Source, disk::Reader, lru::Lru};
 
 /// Memory for L2 tables and for decompressed clusters, in bytes each; one of a size above it is still kept.
 const CACHE: u64 = 16 * 1024 * 1024;
@@ -73,10 +73,6 @@ impl Qcow2 {
         };
         qcow2.l1 = qcow2.read_l1()?;
         Ok(qcow2)
-    }
-
-    pub(crate) fn virtual_size(&self) -> u64 {
-        self.header.virtual_size
     }
 
     fn read_l1(&self) -> Result<Box<[u64]>> {
@@ -190,34 +186,6 @@ impl Qcow2 {
         }
     }
 
-    /// Fills `buf`; the caller has checked that it lies within the virtual disk.
-    pub(crate) fn read_at(&self, buf: &mut [u8], offset: u64) -> Result<()> {
-        let mut done = 0;
-        while let Some(rest) = buf.get_mut(done..).filter(|rest| !rest.is_empty()) {
-            let at = offset.saturating_add(done as u64);
-            let in_cluster = at & (self.header.cluster_size() - 1);
-            let mapping = self.mapping_at(at)?;
-            let len = self.contiguous(mapping, at, in_cluster, rest.len())?;
-            let Some(part) = rest.get_mut(..len) else { break };
-            match mapping {
-                Mapping::Unallocated | Mapping::Zero => part.fill(0),
-                Mapping::Data(host) => {
-                    let host = host.saturating_add(in_cluster);
-                    self.check_inside("cluster", host, len as u64)?;
-                    self.source.read_at(part, host)?;
-                }
-                Mapping::Compressed(host, stored) => {
-                    let cluster = self.decompressed(host, stored)?;
-                    let start = usize::try_from(in_cluster).unwrap_or(0);
-                    let bytes = cluster.get(start..start.saturating_add(len));
-                    part.copy_from_slice(bytes.ok_or_else(|| corrupt("compressed_cluster", host))?);
-                }
-            }
-            done = done.saturating_add(len);
-        }
-        Ok(())
-    }
-
     /// How many of `wanted` bytes can be read in one go: to the end of the cluster, or on through clusters that follow
     /// in the file as they do on the disk.
     fn contiguous(&self, mapping: Mapping, at: u64, in_cluster: u64, wanted: usize) -> Result<usize> {
@@ -263,9 +231,43 @@ impl Qcow2 {
             end
         }
     }
+}
+
+impl Reader for Qcow2 {
+    fn virtual_size(&self) -> u64 {
+        self.header.virtual_size
+    }
+
+    /// Fills `buf`; the caller has checked that it lies within the virtual disk.
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> Result<()> {
+        let mut done = 0;
+        while let Some(rest) = buf.get_mut(done..).filter(|rest| !rest.is_empty()) {
+            let at = offset.saturating_add(done as u64);
+            let in_cluster = at & (self.header.cluster_size() - 1);
+            let mapping = self.mapping_at(at)?;
+            let len = self.contiguous(mapping, at, in_cluster, rest.len())?;
+            let Some(part) = rest.get_mut(..len) else { break };
+            match mapping {
+                Mapping::Unallocated | Mapping::Zero => part.fill(0),
+                Mapping::Data(host) => {
+                    let host = host.saturating_add(in_cluster);
+                    self.check_inside("cluster", host, len as u64)?;
+                    self.source.read_at(part, host)?;
+                }
+                Mapping::Compressed(host, stored) => {
+                    let cluster = self.decompressed(host, stored)?;
+                    let start = usize::try_from(in_cluster).unwrap_or(0);
+                    let bytes = cluster.get(start..start.saturating_add(len));
+                    part.copy_from_slice(bytes.ok_or_else(|| corrupt("compressed_cluster", host))?);
+                }
+            }
+            done = done.saturating_add(len);
+        }
+        Ok(())
+    }
 
     /// Kind and length of what stands at `offset`, as far as one L2 table tells.
-    pub(crate) fn run_at(&self, offset: u64) -> Result<(ExtentKind, u64)> {
+    fn run_at(&self, offset: u64) -> Result<(ExtentKind, u64)> {
         let size = self.header.cluster_size();
         let (l1_entry, index) = self.place(offset);
         let Some(table) = self.table(l1_entry)? else {
@@ -287,7 +289,7 @@ impl Qcow2 {
 
     /// See [`Disk::missing_bytes`](crate::Disk::missing_bytes). Each table is read once, however often it is referred
     /// to, so the work is bounded by the file's length.
-    pub(crate) fn missing_bytes(&self) -> Result<u64> {
+    fn missing_bytes(&self) -> Result<u64> {
         let size = self.header.cluster_size();
         let mut tables: Vec<(u64, usize)> = self
             .l1
