@@ -3,9 +3,10 @@
 use std::{fmt, sync::Arc};
 
 use crate::{
-    Container, Error, Format, Kind, Result, Source,
+    Container, Error, Format, Kind, Note, Result, Source,
     identify::{identify, name},
     qcow2::Qcow2,
+    vhdx::Vhdx,
 };
 
 /// Runs that one [`Extent`] is put together from at most, so that a disk that maps petabytes of nothing cannot keep
@@ -33,6 +34,11 @@ pub(crate) trait Reader: Send + Sync {
 
     /// How many bytes the file is too short for what its tables refer to.
     fn missing_bytes(&self) -> Result<u64>;
+
+    /// What is worth telling although the disk can be read.
+    fn notes(&self) -> Vec<Note> {
+        Vec::new()
+    }
 }
 
 /// What the container says about a part of the virtual disk.
@@ -77,6 +83,7 @@ impl Disk {
         let reader: Arc<dyn Reader> = match container.format {
             Some(Format::Raw) => Arc::new(Raw { source }),
             Some(Format::Qcow2) => Arc::new(Qcow2::open(source)?),
+            Some(Format::Vhdx) => Arc::new(Vhdx::open(source)?),
             Some(format) if format.is_accepted() => return Err(not_read_yet(format.name())),
             other => return Err(not_accepted(name(other))),
         };
@@ -138,6 +145,11 @@ impl Disk {
     /// `qcow2_corrupt` when a table contradicts the format; what the source says when it cannot be read.
     pub fn missing_bytes(&self) -> Result<u64> {
         self.reader.missing_bytes()
+    }
+
+    /// What is worth telling although the disk can be read, for example that it was not closed properly.
+    pub fn notes(&self) -> Vec<Note> {
+        self.reader.notes()
     }
 }
 
