@@ -3,6 +3,7 @@
 use crate::{
     Compression, Container, Error, Format, Kind, Result, Source,
     bytes::{be32, be64, has, le16, le32, le64},
+    vhdx,
 };
 
 /// Bytes read from the beginning: enough for the superblocks of btrfs (64 KiB + 4 KiB) and UFS2 (64 KiB + 8 KiB).
@@ -30,12 +31,18 @@ pub fn identify(source: &dyn Source) -> Result<Container> {
             compression: Some(compression),
         });
     }
-    if let Some(container) = container(&head) {
+    if let Some(mut container) = container(&head) {
         if is_partitioned(&head) {
             // A cloud that takes such a file for raw would start what a guest has written into it (CVE-2024-32498).
             return Err(Error::new(Kind::Refused, "two_formats")
                 .with("format", name(container.format))
                 .with("other", name(Some(Format::Raw))));
+        }
+        if container.format == Some(Format::Vhdx)
+            && let Some((variant, virtual_size)) = vhdx::describe(source)
+        {
+            container.variant = Some(variant.to_owned());
+            container.virtual_size = Some(virtual_size);
         }
         return Ok(container);
     }
