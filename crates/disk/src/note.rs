@@ -11,7 +11,7 @@ pub struct Note {
 
 impl Note {
     /// Every code that this crate makes. Each has the text `note_<code>` in `ui/messages`.
-    pub const CODES: &'static [&'static str] = &["qcow2_dirty", "qcow2_snapshots"];
+    pub const CODES: &'static [&'static str] = &["qcow2_dirty", "qcow2_snapshots", "vhdx_log_replayed"];
 
     /// A note with a stable code (`snake_case`), one of [`Note::CODES`].
     pub(crate) fn new(code: &'static str) -> Self {

@@ -9,11 +9,11 @@ mod overlay;
 use std::{fmt, sync::Arc};
 
 use self::{
-    header::{Header, Regions},
+    header::{Guid, Header, Regions},
     metadata::{MAX_VIRTUAL_SIZE, Metadata, Variant},
     overlay::{Overlay, Replayed},
 };
-use crate::{Error, ExtentKind, Kind, Result, Source, bytes::le64, disk::Reader, lru::Lru};
+use crate::{Error, ExtentKind, Kind, Note, Result, Source, bytes::le64, disk::Reader, lru::Lru};
 
 /// The BAT is read in pages of so many entries of 8 bytes: 64 KiB.
 const PAGE: u64 = 8192;
@@ -44,6 +44,8 @@ pub(crate) struct Vhdx {
 
 /// What stands before the blocks, checked.
 struct Layout {
+    /// Was the log empty?
+    is_closed: bool,
     overlay: Overlay,
     regions: Regions,
     metadata: Metadata,
@@ -112,6 +114,7 @@ impl Layout {
         let regions = Regions::read(&replayed, header.log)?;
         let metadata = Metadata::read(&replayed, &regions)?;
         Ok(Self {
+            is_closed: header.log_guid == Guid::ZERO,
             overlay,
             regions,
             metadata,
@@ -322,5 +325,13 @@ impl Reader for Vhdx {
             }
         }
         Ok(end - present)
+    }
+    /// A log that waits for its replay stops other readers: QEMU, and so a cloud that converts with it, refuses the file.
+    fn notes(&self) -> Vec<Note> {
+        let is_closed = self.layout.is_closed;
+        (!is_closed)
+            .then(|| Note::new("vhdx_log_replayed"))
+            .into_iter()
+            .collect()
     }
 }

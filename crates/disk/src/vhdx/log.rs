@@ -20,7 +20,7 @@ const MAX_LOG: u64 = 64 << 20;
 
 /// Bytes to checksum at most, in lengths of the log. An honest log needs less than three: each entry once, those at the
 /// log's beginning once more, for a sequence that goes on there; overlapping entries could otherwise cost hours.
-const MAX_CHECKED: usize = 8;
+const MAX_CHECKED: usize = 4;
 
 /// "Entry Header" and descriptors (2.3.1.1, 2.3.1.2).
 const ENTRY_HEADER: usize = 64;

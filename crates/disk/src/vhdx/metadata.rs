@@ -198,5 +198,8 @@ fn parent(source: &dyn Source, locator: Option<Item>) -> String {
             .collect();
         (!path.is_empty()).then_some(path)
     };
-    PARENT_PATHS.iter().find_map(|key| path(key)).unwrap_or_else(|| "?".to_owned())
+    PARENT_PATHS
+        .iter()
+        .find_map(|key| path(key))
+        .unwrap_or_else(|| "?".to_owned())
 }
