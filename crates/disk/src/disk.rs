@@ -6,12 +6,26 @@ use crate::{
     Container, Error, Format, Kind, Note, Result, Source,
     identify::{identify, name},
     qcow2::Qcow2,
+    vdi::Vdi,
     vhdx::Vhdx,
+    vmdk::Vmdk,
 };
 
 /// Runs that one [`Extent`] is put together from at most, so that a disk that maps petabytes of nothing cannot keep
 /// `next` busy for long.
 const MAX_RUNS: usize = 4096;
+
+/// No cloud takes anything near it: 64 TiB. Keeps arithmetic and the time for a walk over all tables in bounds.
+pub(crate) const MAX_VIRTUAL_SIZE: u64 = 64 << 40;
+
+/// Refuses what is larger than [`MAX_VIRTUAL_SIZE`].
+pub(crate) fn check_virtual_size(size: u64) -> Result<()> {
+    if size > MAX_VIRTUAL_SIZE {
+        let error = Error::new(Kind::Refused, "virtual_size_too_large");
+        return Err(error.with("size", size).with("limit", MAX_VIRTUAL_SIZE));
+    }
+    Ok(())
+}
 
 /// A read-only virtual disk. Clones are cheap and share their caches.
 #[derive(Clone)]
@@ -83,6 +97,8 @@ impl Disk {
         let reader: Arc<dyn Reader> = match container.format {
             Some(Format::Raw) => Arc::new(Raw { source }),
             Some(Format::Qcow2) => Arc::new(Qcow2::open(source)?),
+            Some(Format::Vdi) => Arc::new(Vdi::open(source)?),
+            Some(Format::Vmdk) => Arc::new(Vmdk::open(source)?),
             Some(Format::Vhdx) => Arc::new(Vhdx::open(source)?),
             Some(format) if format.is_accepted() => return Err(not_read_yet(format.name())),
             other => return Err(not_accepted(name(other))),
@@ -128,8 +144,8 @@ impl Disk {
         self.reader.read_at(buf, offset)
     }
 
-    /// The whole disk as extents in order, without gaps, neighbours of one kind merged. A raw file is one extent of
-    /// data: what its filesystem knows of holes is not asked.
+    /// The whole disk as extents in order, without gaps, neighbours of one kind merged. Of a raw file,
+    /// the filesystem it is on tells the holes; those in other containers' files are not asked for.
     pub fn extents(&self) -> Extents {
         Extents {
             disk: self.clone(),
@@ -168,7 +184,7 @@ impl Reader for Raw {
     }
 
     fn run_at(&self, offset: u64) -> Result<(ExtentKind, u64)> {
-        Ok((ExtentKind::Data, self.source.len().saturating_sub(offset)))
+        Ok(self.source.extent_at(offset))
     }
 
     /// Nothing in a raw disk says how long it should be; its partition table does, which is not this crate's to read.

@@ -52,10 +52,18 @@ impl Error {
         "read_past_end",
         "source_too_short",
         "two_formats",
+        "vdi_corrupt",
+        "vdi_features",
+        "vdi_parent",
         "vhdx_corrupt",
         "vhdx_features",
         "vhdx_parent",
         "virtual_size_too_large",
+        "vmdk_corrupt",
+        "vmdk_features",
+        "vmdk_foreign_extent",
+        "vmdk_parent",
+        "vmdk_part",
     ];
 
     /// An error of the given kind with a stable code (`snake_case`).

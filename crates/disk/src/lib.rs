@@ -4,7 +4,7 @@
 //! has not bounded, never panics and always ends.
 
 pub mod bytes;
-mod compressed;
+mod codec;
 mod container;
 mod disk;
 mod error;
@@ -13,11 +13,13 @@ mod lru;
 mod note;
 mod qcow2;
 mod source;
+mod vdi;
 mod vhdx;
+mod vmdk;
 
 pub use container::{Compression, Container, Format};
 pub use disk::{Disk, Extent, ExtentKind, Extents};
 pub use error::{Error, Kind, Result};
 pub use identify::identify;
 pub use note::Note;
-pub use source::{FileSource, MemorySource, Source};
+pub use source::{BlockSource, Fetch, FileSource, MemorySource, Source};

@@ -6,7 +6,7 @@ mod header;
 use std::{ops::Range, sync::Arc};
 
 use self::header::Header;
-use crate::{Error, ExtentKind, Kind, Note, Result, Source, compressed::Method, disk::Reader, lru::Lru};
+use crate::{Error, ExtentKind, Kind, Note, Result, Source, codec::Method, disk::Reader, lru::Lru};
 
 /// Memory for L2 tables and for decompressed clusters, in bytes each; one of a size above it is still kept.
 const CACHE: u64 = 16 * 1024 * 1024;
