@@ -4,6 +4,7 @@ use std::{fmt, sync::Arc};
 
 use crate::{
     Container, Error, Format, Kind, Note, Result, Source,
+    compressed::{self, Trailing},
     identify::{identify, name},
     qcow2::Qcow2,
     vdi::Vdi,
@@ -33,6 +34,7 @@ pub struct Disk {
     container: Arc<Container>,
     len: u64,
     reader: Arc<dyn Reader>,
+    trailing: Option<Trailing>,
 }
 
 /// What one container format has to tell; the rest of [`Disk`] is the same for all.
@@ -80,19 +82,30 @@ pub struct Extent {
 impl Disk {
     /// Opens whatever container the source's bytes are. No other file is ever opened.
     ///
+    /// A file compressed with gzip or bzip2 is decoded once from beginning to end, which finds out how long its
+    /// content is and whether it is whole: some seconds for a gigabyte. An error of the source ends that at once, which
+    /// is how a caller stops it.
+    ///
     /// # Errors
     /// Those of [`identify`]; `format_not_accepted` and `format_not_read_yet` ([`Kind::Incompatible`]) with the
-    /// format's name; for qcow2 `qcow2_*`, `virtual_size_too_large` and, when its first table is cut off,
+    /// format's name; `gzip_*`, `bzip2_*`, `compressed_twice` and `unpacked_too_large`; for qcow2 `qcow2_*`, `virtual_size_too_large` and, when its first table is cut off,
     /// `container_truncated`.
     pub fn open(source: Arc<dyn Source>) -> Result<Self> {
-        let container = identify(&*source)?;
+        let mut container = identify(&*source)?;
+        let (mut source, mut trailing) = (source, None);
         if let Some(compression) = container.compression {
-            let accepted = compression.is_accepted();
-            return Err(if accepted {
-                not_read_yet(compression.name())
-            } else {
-                not_accepted(compression.name())
-            });
+            if !compression.is_accepted() {
+                return Err(not_accepted(compression.name()));
+            }
+            if let Some(format) = container.format.filter(|format| !format.is_accepted()) {
+                return Err(not_accepted(format.name()));
+            }
+            let unpacked = compressed::open(source, compression)?;
+            (source, trailing) = (unpacked.source, unpacked.trailing);
+            container = Container {
+                compression: Some(compression),
+                ..identify(&*source)?
+            };
         }
         let reader: Arc<dyn Reader> = match container.format {
             Some(Format::Raw) => Arc::new(Raw { source }),
@@ -107,6 +120,7 @@ impl Disk {
             container: Arc::new(container),
             len: reader.virtual_size(),
             reader,
+            trailing,
         })
     }
 
@@ -158,9 +172,11 @@ impl Disk {
     /// tables only, about 1/8,000 of a qcow2 file. Where a table itself is cut off, what it referred to is not counted.
     ///
     /// # Errors
+    /// `gzip_trailing`, `bzip2_trailing` when a compressed file goes on behind what belongs to it;
     /// `qcow2_corrupt` when a table contradicts the format; what the source says when it cannot be read.
     pub fn missing_bytes(&self) -> Result<u64> {
-        self.reader.missing_bytes()
+        let missing = self.reader.missing_bytes()?;
+        self.trailing.map_or(Ok(missing), |trailing| Err(trailing.error()))
     }
 
     /// What is worth telling although the disk can be read, for example that it was not closed properly.

@@ -31,6 +31,11 @@ pub struct Error {
 impl Error {
     /// Every code that this crate makes. Each has the texts `error_<code>` and `error_<code>_next` in `ui/messages`.
     pub const CODES: &'static [&'static str] = &[
+        "bzip2_corrupt",
+        "bzip2_crc",
+        "bzip2_trailing",
+        "bzip2_truncated",
+        "compressed_twice",
         "container_truncated",
         "file_empty",
         "file_is_directory",
@@ -41,6 +46,10 @@ impl Error {
         "file_unreadable",
         "format_not_accepted",
         "format_not_read_yet",
+        "gzip_corrupt",
+        "gzip_crc",
+        "gzip_trailing",
+        "gzip_truncated",
         "not_a_disk_image",
         "qcow2_backing_file",
         "qcow2_compression",
@@ -52,6 +61,7 @@ impl Error {
         "read_past_end",
         "source_too_short",
         "two_formats",
+        "unpacked_too_large",
         "vdi_corrupt",
         "vdi_features",
         "vdi_parent",

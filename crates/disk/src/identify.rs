@@ -6,7 +6,7 @@ use self::ambiguous::Ends;
 use crate::{
     Compression, Container, Error, Format, Kind, Result, Source,
     bytes::{be32, be64, has, le32, le64},
-    vdi, vhdx, vmdk,
+    compressed, vdi, vhdx, vmdk,
 };
 
 /// Bytes read from the beginning: enough for the superblocks of btrfs (64 KiB + 4 KiB) and UFS2 (64 KiB + 8 KiB).
@@ -15,7 +15,7 @@ const HEAD: u64 = 72 * 1024;
 /// VHD and DMG end in a trailer of one sector.
 const TRAILER: u64 = 512;
 
-/// Tells from its bytes alone what a file is. Compressed files are not unpacked: their `format` is `None`.
+/// Tells from its bytes alone what a file is. Of a compressed file, only the beginning is unpacked.
 ///
 /// # Errors
 /// `not_a_disk_image` ([`Kind::Corrupt`]) when nothing is recognised, `two_formats` ([`Kind::Refused`]) when another
@@ -23,9 +23,11 @@ const TRAILER: u64 = 512;
 pub fn identify(source: &dyn Source) -> Result<Container> {
     let head = read(source, 0, HEAD)?;
     let tail = read(source, source.len().saturating_sub(TRAILER), TRAILER)?;
-    let Some(mut container) = first_match(&head, &tail, source.len()) else {
-        return Err(Error::new(Kind::Corrupt, "not_a_disk_image"));
-    };
+    if let Some(compression) = compression(&head) {
+        return inside(source, compression);
+    }
+    let container = first_match(&head, &tail, source.len());
+    let mut container = container.ok_or_else(|| Error::new(Kind::Corrupt, "not_a_disk_image"))?;
     let ends = Ends {
         head: &head,
         tail: &tail,
@@ -40,16 +42,42 @@ pub fn identify(source: &dyn Source) -> Result<Container> {
     Ok(container)
 }
 
+/// What the beginning of a compressed file's content shows. What it does not show, for example how large a raw disk is
+/// or a trailer, only unpacking tells; `format` is `None` where nothing is recognised so far.
+fn inside(source: &dyn Source, compression: Compression) -> Result<Container> {
+    let hidden = Container {
+        format: None,
+        variant: None,
+        virtual_size: None,
+        compression: Some(compression),
+    };
+    if !compression.is_accepted() {
+        return Ok(hidden);
+    }
+    let head = match compressed::head(source, compression, usize::try_from(HEAD).unwrap_or(0)) {
+        Ok(head) => head,
+        Err(error) if error.kind() == Kind::Io => return Err(error),
+        // Opening it says what is damaged.
+        Err(_) => return Ok(hidden),
+    };
+    // A file can be made that unpacks to itself: only one layer is ever looked through.
+    if self::compression(&head).is_some() {
+        return Ok(hidden);
+    }
+    let Some(found) = first_match(&head, &[], head.len() as u64) else {
+        return Ok(hidden);
+    };
+    ambiguous::refuse(&Ends { head: &head, tail: &[] }, &found)?;
+    let is_known = !matches!(found.format, Some(Format::Raw | Format::Iso));
+    Ok(Container {
+        virtual_size: found.virtual_size.filter(|_| is_known),
+        compression: Some(compression),
+        ..found
+    })
+}
+
 /// The format whose mark is the surest; whether another one fits besides is [`ambiguous`]'s question.
 fn first_match(head: &[u8], tail: &[u8], len: u64) -> Option<Container> {
-    if let Some(compression) = compression(head) {
-        return Some(Container {
-            format: None,
-            variant: None,
-            virtual_size: None,
-            compression: Some(compression),
-        });
-    }
     container(head)
         .or_else(|| archive(head))
         .or_else(|| trailer(tail))
@@ -86,7 +114,8 @@ fn found(format: Format, variant: Option<&str>, virtual_size: Option<u64>) -> Co
     }
 }
 
-fn compression(head: &[u8]) -> Option<Compression> {
+/// Which compression begins with these bytes; 16 are enough.
+pub(crate) fn compression(head: &[u8]) -> Option<Compression> {
     // RFC 1952, 2.3: ID1, ID2, and deflate as the only method.
     if has(head, 0, &[0x1f, 0x8b, 8]) {
         return Some(Compression::Gzip);

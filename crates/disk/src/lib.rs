@@ -5,6 +5,7 @@
 
 pub mod bytes;
 mod codec;
+mod compressed;
 mod container;
 mod disk;
 mod error;
