@@ -11,7 +11,7 @@ use lotse_disk::{ExtentKind, Kind, MemorySource, identify};
 use proptest::prelude::*;
 
 use crate::{
-    common::{assert_same, content, open, raw, read_all},
+    common::{SIZE, assert_same, content, open, raw, read_all},
     images::{
         FILE_PARAMETERS, HEADER_LEN, HEADERS, LOGICAL_SECTOR_SIZE, LogEntry, MIB, REGION_TABLES, VIRTUAL_DISK_ID,
         VIRTUAL_DISK_SIZE, Write, bat, change_headers, change_regions, convert, create, item, item_entry, metadata,
@@ -278,7 +278,12 @@ fn a_truncated_file_is_found_by_its_tables() {
         let whole = fs::read(&path).unwrap();
         let cut = MIB + 300_000;
         // In blocks of 32 MiB, all but the first 9 MiB is no part of the disk.
-        let used = if options.contains("32M") { 13 * MIB } else { whole.len() };
+        let block = usize::try_from(u64_at(&whole, bat(&whole)) & !0xf_ffff).unwrap();
+        let used = if options.contains("32M") {
+            block + SIZE
+        } else {
+            whole.len()
+        };
         let disk = open_bytes(whole[..used - cut].to_vec()).unwrap();
         let missing = disk.missing_bytes().unwrap();
         assert!(missing > 0 && missing <= cut as u64, "{options}: {missing} of {cut}");
@@ -312,10 +317,6 @@ fn a_truncated_table_is_told() {
     let mut bytes = fs::read(&path).unwrap();
     // QEMU puts the metadata after the BAT: they change places, so that the cut spares the metadata.
     let [table, _] = REGION_TABLES;
-    let (first, second) = (
-        bytes[table + 32..table + 44].to_vec(),
-        bytes[table + 64..table + 76].to_vec(),
-    );
     assert_eq!(u64_at(&bytes, table + 32), bat(&bytes) as u64);
     let from = metadata(&bytes);
     let bat_at = bat(&bytes);
@@ -325,7 +326,6 @@ fn a_truncated_table_is_told() {
     put(&mut bytes, bat_at + MIB, &bat_bytes);
     change_regions(&mut bytes, 32, &((bat_at + MIB) as u64).to_le_bytes());
     change_regions(&mut bytes, 64, &(bat_at as u64).to_le_bytes());
-    assert_eq!((first.len(), second.len()), (12, 12));
     let entries = 400 * 1024 + 400 * 1024 / 4096 - 1;
     let end = bat_at + MIB + entries * 8;
     bytes.truncate(end - 1_000_000);
@@ -357,7 +357,7 @@ fn small_images() -> &'static [Vec<u8>] {
         let guid = [3; 16];
         open_log(&mut dirty, guid);
         let at = bat(&dirty);
-        let data = Write::Data(at, dirty[at..at + 4096].try_into().unwrap());
+        let data = Write::Data(at, Box::new(dirty[at..at + 4096].try_into().unwrap()));
         let entry = LogEntry {
             sequence: 1,
             tail: 0,

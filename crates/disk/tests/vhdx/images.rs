@@ -90,8 +90,8 @@ pub(crate) fn change_regions(bytes: &mut [u8], at: usize, value: &[u8]) {
 
 fn region(bytes: &[u8], guid: u32) -> usize {
     let [table, _] = REGION_TABLES;
-    let entry = (0..2).map(|index| table + 16 + 32 * index);
-    let entry = entry.filter(|at| u32_at(bytes, *at) == guid).last().unwrap();
+    let mut entries = (0..2).map(|index| table + 16 + 32 * index);
+    let entry = entries.find(|at| u32_at(bytes, *at) == guid).unwrap();
     place(u64_at(bytes, entry + 16))
 }
 
@@ -131,7 +131,7 @@ pub(crate) enum Write {
     /// Offset in the file, length.
     Zero(usize, usize),
     /// Offset in the file.
-    Data(usize, [u8; SECTOR]),
+    Data(usize, Box<[u8; SECTOR]>),
 }
 
 impl LogEntry {

@@ -7,8 +7,8 @@ use lotse_disk::{Disk, Kind};
 use crate::{
     common::{assert_same, open, read_all, text},
     images::{
-        HEADERS, LogEntry, MIB, SECTOR, Write, bat, change_headers, create, open_bytes, open_log, place, put, put_log,
-        repaired, seal, u64_at, write,
+        LogEntry, MIB, SECTOR, Write, bat, change_headers, create, open_bytes, open_log, place, put, put_log, repaired,
+        seal, u64_at, write,
     },
 };
 
@@ -25,9 +25,9 @@ fn image(folder: &Path) -> Vec<u8> {
 /// The BAT's first sector with these entries changed: (block, entry).
 fn bat_sector(bytes: &[u8], changes: &[(usize, u64)]) -> Write {
     let at = bat(bytes);
-    let mut sector: [u8; SECTOR] = bytes[at..at + SECTOR].try_into().unwrap();
+    let mut sector: Box<[u8; SECTOR]> = Box::new(bytes[at..at + SECTOR].try_into().unwrap());
     for (block, entry) in changes {
-        put(&mut sector, 8 * block, &entry.to_le_bytes());
+        put(&mut *sector, 8 * block, &entry.to_le_bytes());
     }
     Write::Data(at, sector)
 }
@@ -48,7 +48,7 @@ fn block(bytes: &[u8], index: usize) -> u64 {
 
 /// Ours is what QEMU's repair makes of the file.
 fn assert_like_qemu(folder: &Path, bytes: &[u8], what: &str) -> Disk {
-    let disk = open_bytes(bytes.to_vec()).unwrap_or_else(|error| panic!("{what}: {error}"));
+    let disk = open_bytes(bytes.to_vec()).unwrap();
     assert_same(&read_all(&disk), &repaired(folder, bytes), what);
     assert_eq!(disk.missing_bytes().unwrap(), 0, "{what}");
     let notes = disk.notes();
@@ -80,7 +80,7 @@ fn a_log_that_qemu_left_behind() {
     let disk = open(&path).unwrap();
     let mut ours = vec![0; MIB];
     disk.read_at(&mut ours, 9 << 20).unwrap();
-    assert!(ours.iter().any(|byte| *byte == 7), "the log has the block's place");
+    assert!(ours.contains(&7), "the log has the block's place");
     assert_like_qemu(folder.path(), &bytes, "QEMU's own log");
     assert_same(&fs::read(&path).unwrap(), &bytes, "the file is not touched");
 }
@@ -152,7 +152,7 @@ fn the_replay_begins_at_the_tail() {
     let moved = block(&clean, 0);
     let mut bytes = clean.clone();
     open_log(&mut bytes, GUID);
-    let metadata_like = Write::Data(place(moved & !0xfffff), [9; SECTOR]);
+    let metadata_like = Write::Data(place(moved & !0xfffff), Box::new([9; SECTOR]));
     let next = put_log(&mut bytes, 0, &entry(1, 0, len, vec![metadata_like]).encode(GUID));
     let changes = vec![bat_sector(&clean, &[(0, 2), (6, moved)])];
     put_log(&mut bytes, next, &entry(2, next, len, changes).encode(GUID));
@@ -162,28 +162,42 @@ fn the_replay_begins_at_the_tail() {
     assert_eq!(byte, [1], "the first entry's data is not replayed");
 }
 
-/// More descriptors than one sector holds, and a block beyond the file's end, which the log says it has.
+/// More descriptors than one sector holds, with a sequence number of more than 32 bits. QEMU 10 does not replay more than
+/// 126 descriptors.
 #[test]
-fn long_entries_and_a_file_that_grows() {
+fn a_long_entry() {
+    let folder = tempfile::tempdir().unwrap();
+    let clean = image(folder.path());
+    let mut bytes = clean.clone();
+    open_log(&mut bytes, GUID);
+    let at = bat(&clean);
+    let mut writes: Vec<Write> = (0..130)
+        .map(|index| Write::Zero(at + (1 + index % 8) * SECTOR, SECTOR))
+        .collect();
+    writes.push(bat_sector(&clean, &[(0, 2), (5, block(&clean, 0))]));
+    let sequence = u64::from(u32::MAX) + 7;
+    put_log(&mut bytes, 9, &entry(sequence, 9, clean.len(), writes).encode(GUID));
+    let disk = open_bytes(bytes).unwrap();
+    let mut expected = read_all(&open_bytes(clean).unwrap());
+    expected.copy_within(..MIB, 5 * MIB);
+    expected[..MIB].fill(0);
+    assert_same(&read_all(&disk), &expected, "a long entry");
+}
+
+/// A block beyond the file's end, in a file that the log says was about to grow ([MS-VHDX] 2.3.3). QEMU grows it only if
+/// the new length is no multiple of 1 MiB, and then finds its block outside.
+#[test]
+fn a_file_that_grows() {
     let folder = tempfile::tempdir().unwrap();
     let clean = image(folder.path());
     let len = clean.len();
     let mut bytes = clean.clone();
     open_log(&mut bytes, GUID);
-    let at = bat(&clean);
-    let mut writes: Vec<Write> = (1..=130)
-        .map(|index| Write::Zero(at + index % 8 * SECTOR + SECTOR, SECTOR))
-        .collect();
-    writes.push(bat_sector(&clean, &[(5, len as u64 | 6)]));
-    let log = LogEntry {
-        sequence: u64::from(u32::MAX) + 7,
-        tail: 9,
-        flushed: len,
-        last: len + MIB,
-        writes,
-    };
-    put_log(&mut bytes, 9, &log.encode(GUID));
-    let disk = assert_like_qemu(folder.path(), &bytes, "a file that grows");
+    let mut grown = entry(1, 9, len, vec![bat_sector(&clean, &[(5, len as u64 | 6)])]);
+    grown.last = len + MIB;
+    put_log(&mut bytes, 9, &grown.encode(GUID));
+    let disk = open_bytes(bytes).unwrap();
+    assert_eq!(disk.missing_bytes().unwrap(), 0);
     let mut block = vec![1; MIB];
     disk.read_at(&mut block, 5 << 20).unwrap();
     assert!(block.iter().all(|byte| *byte == 0), "what the file grew by is zero");
@@ -274,5 +288,4 @@ fn a_log_made_to_be_slow_is_given_up() {
     assert_eq!(open_bytes(bytes).unwrap_err().code(), "vhdx_corrupt");
     let elapsed = started.elapsed();
     assert!(elapsed < Duration::from_secs(2), "took {elapsed:?}");
-    assert_eq!(HEADERS.len(), 2);
 }

@@ -11,6 +11,7 @@ mod log;
 use std::{
     fs,
     io::{Read as _, Seek as _, SeekFrom},
+    os::unix::fs::FileExt as _,
     path::Path,
     time::{Duration, Instant},
 };
@@ -171,19 +172,21 @@ fn sectors_of_4_kib() {
         let what = format!("blocks of {block} MiB");
         create(&path, &format!("block_size={block}M"), "40G");
         let places = write_places(&path, 40 << 30);
-        let mut bytes = fs::read(&path).unwrap();
-        let at = item(&bytes, LOGICAL_SECTOR_SIZE);
-        put(&mut bytes, at, &4096_u32.to_le_bytes());
-        let bat = bat(&bytes);
+        let file = fs::OpenOptions::new().read(true).write(true).open(&path).unwrap();
+        let mut tables = vec![0; 4 * MIB];
+        file.read_exact_at(&mut tables, 0).unwrap();
+        let at = item(&tables, LOGICAL_SECTOR_SIZE);
+        put(&mut tables, at, &4096_u32.to_le_bytes());
+        let bat = bat(&tables);
         let blocks = (40 << 10) / block;
         let entry = |index: u64, ratio: u64| bat + 8 * place(index + index / ratio);
         let entries: Vec<_> = (0..blocks)
-            .map(|index| u64_at(&bytes, entry(index, 4096 / block)))
+            .map(|index| u64_at(&tables, entry(index, 4096 / block)))
             .collect();
         for (index, value) in (0..).zip(entries) {
-            put(&mut bytes, entry(index, 32_768 / block), &value.to_le_bytes());
+            put(&mut tables, entry(index, 32_768 / block), &value.to_le_bytes());
         }
-        fs::write(&path, &bytes).unwrap();
+        file.write_all_at(&tables, 0).unwrap();
         let disk = open(&path).unwrap();
         assert_places(&disk, &places, block << 20, &what);
         let mut second = vhdx::VhdxReader::open(&path).unwrap();
