@@ -4,7 +4,7 @@
 mod descriptor;
 mod header;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, ops::Range, sync::Arc};
 
 use self::{descriptor::Descriptor, header::Header};
 use crate::{
@@ -18,8 +18,10 @@ use crate::{
 /// All offsets and sizes in the file are in sectors of 512 bytes ("Layout Basics").
 const SECTOR: u64 = 512;
 
-/// Grain tables that are kept: 2 KiB each, for 32 MiB of disk with grains of 64 KiB.
-const CACHED_TABLES: usize = 1024;
+/// Grain tables that are read as one where they follow each other in the file: 64 KiB for 1 GiB of disk with grains of
+/// 64 KiB. So many runs of them are kept, 16 MiB.
+const RUN: usize = 32;
+const CACHED_RUNS: usize = 256;
 
 /// Memory for decompressed grains, in bytes.
 const CACHE: u64 = 16 * 1024 * 1024;
@@ -27,7 +29,7 @@ const CACHE: u64 = 16 * 1024 * 1024;
 /// "Grain Marker": the grain's first sector on the disk (8 bytes) and the length of the compressed data (4 bytes).
 const MARKER: u64 = 12;
 
-/// Grain tables that are read at once where they follow each other: 1 MiB.
+/// Grain tables that the check for missing bytes reads at once: 1 MiB.
 const TABLES_AT_ONCE: usize = 512;
 
 /// Where an embedded descriptor begins, in sectors: behind the header. QEMU looks for it nowhere else.
@@ -141,7 +143,7 @@ impl Vmdk {
             source,
             header,
             directory: Box::default(),
-            tables: Lru::new(CACHED_TABLES),
+            tables: Lru::new(CACHED_RUNS),
             grains: Lru::new(cached),
         };
         // Bounded by `Header::read`: at most 32 MiB.
@@ -179,17 +181,55 @@ impl Vmdk {
             .max(self.source.len())
     }
 
-    /// The grain table at a sector of the file.
-    fn table(&self, sector: u32) -> Result<Arc<[u32]>> {
-        let key = u64::from(sector);
-        if let Some(table) = self.tables.get(key) {
-            return Ok(table);
+    /// The grain tables around one of the directory that follow each other in the file, by their indices.
+    fn run_of_tables(&self, index: usize) -> Range<usize> {
+        let alone = index..index.saturating_add(1);
+        let len = self.header.table_len();
+        if !len.is_multiple_of(SECTOR) {
+            return alone;
         }
-        let offset = key * SECTOR;
-        self.check_inside("grain_table", offset, self.header.table_len())?;
-        let table: Arc<[u32]> = self.read_entries(offset, self.header.table_len())?.into();
-        self.tables.put(key, Arc::clone(&table));
-        Ok(table)
+        let start = index - index % RUN;
+        let tables = self.directory.get(start..).unwrap_or_default();
+        let tables = tables.get(..tables.len().min(RUN)).unwrap_or_default();
+        // All of the run stands in the file, so that a table behind a cut does not take the others with it.
+        let follows = |a: &u32, b: &u32| {
+            let end = u64::from(*b) * SECTOR + len;
+            *a != 0 && u64::from(*a) * SECTOR + len == u64::from(*b) * SECTOR && end <= self.source.len()
+        };
+        let mut first = start;
+        for run in tables.chunk_by(follows) {
+            let range = first..first.saturating_add(run.len());
+            if range.contains(&index) {
+                return range;
+            }
+            first = range.end;
+        }
+        alone
+    }
+
+    /// The entries for an offset of the disk and for what follows it, as far as one run of grain tables goes; `None`
+    /// where the directory has no table.
+    fn entries(&self, at: u64) -> Result<Option<(Arc<[u32]>, usize)>> {
+        let covered = self.header.covered();
+        let index = usize::try_from(at / covered).unwrap_or(usize::MAX);
+        // The directory has an entry for every offset below the virtual size.
+        if self.directory.get(index).is_none_or(|sector| *sector == 0) {
+            return Ok(None);
+        }
+        let run = self.run_of_tables(index);
+        let sector = u64::from(self.directory.get(run.start).copied().unwrap_or(0));
+        let skipped = (index - run.start) as u64 * self.header.table_entries + at % covered / self.header.grain_size;
+        let skipped = usize::try_from(skipped).unwrap_or(usize::MAX);
+        // A run is told by its first sector and its length, which is at most `RUN`.
+        let key = sector << 8 | run.len() as u64;
+        if let Some(entries) = self.tables.get(key) {
+            return Ok(Some((entries, skipped)));
+        }
+        let len = self.header.table_len() * run.len() as u64;
+        self.check_inside("grain_table", sector * SECTOR, len)?;
+        let entries: Arc<[u32]> = self.read_entries(sector * SECTOR, len)?.into();
+        self.tables.put(key, Arc::clone(&entries));
+        Ok(Some((entries, skipped)))
     }
 
     fn mapping(&self, entry: u32) -> Result<Mapping> {
@@ -204,33 +244,15 @@ impl Vmdk {
         }
     }
 
-    /// What stands at an offset of the disk, and how far it goes on within one grain table: until `wanted` bytes are
-    /// reached or the next grain does not join the first.
+    /// What stands at an offset of the disk, and how far it goes on within one run of grain tables: until `wanted` bytes
+    /// are reached or the next grain does not join the first.
     fn span(&self, at: u64, wanted: u64, joins: impl Fn(Mapping, u64, Mapping) -> bool) -> Result<Span> {
-        let covered = self.header.covered();
-        let mut tables = self
-            .directory
-            .iter()
-            .skip(usize::try_from(at / covered).unwrap_or(usize::MAX));
-        // The directory has an entry for every offset below the virtual size.
-        let sector = tables.next().copied().unwrap_or(0);
-        if sector == 0 {
-            let mut len = covered - at % covered;
-            while len < wanted && tables.next() == Some(&0) {
-                len = len.saturating_add(covered);
-            }
-            let mapping = Mapping::Unallocated;
-            return Ok(Span {
-                mapping,
-                len,
-                next: None,
-            });
-        }
-        let table = self.table(sector)?;
+        let Some((entries, first)) = self.entries(at)? else {
+            return Ok(self.hole(at, wanted));
+        };
         let size = self.header.grain_size;
         let within = at % size;
-        let first = usize::try_from(at % covered / size).unwrap_or(usize::MAX);
-        let mut entries = table.get(first..).unwrap_or_default().iter();
+        let mut entries = entries.get(first..).unwrap_or_default().iter();
         let mapping = match self.mapping(entries.next().copied().unwrap_or(0))? {
             Mapping::Data(host) => Mapping::Data(host.saturating_add(within)),
             other => other,
@@ -245,6 +267,25 @@ impl Vmdk {
             len += size;
         }
         Ok(Span { mapping, len, next })
+    }
+
+    /// What the directory has no tables for, until `wanted` bytes are reached.
+    fn hole(&self, at: u64, wanted: u64) -> Span {
+        let covered = self.header.covered();
+        let index = usize::try_from(at / covered).unwrap_or(usize::MAX);
+        let behind = self.directory.get(index.saturating_add(1)..).unwrap_or_default();
+        let mut len = covered - at % covered;
+        for sector in behind {
+            if len >= wanted || *sector != 0 {
+                break;
+            }
+            len = len.saturating_add(covered);
+        }
+        Span {
+            mapping: Mapping::Unallocated,
+            len,
+            next: None,
+        }
     }
 
     /// The compressed data of the grain that begins at `at` on the disk and has its marker at `host` in the file.
@@ -450,7 +491,12 @@ fn check_descriptor(source: &dyn Source, header: &Header) -> Result<()> {
         0 => return Err(Error::new(Kind::Refused, "vmdk_part")),
         sector => return Err(unknown_feature(format_args!("descriptor in sector {sector}"))),
     }
-    let descriptor = Descriptor::parse(&read_up_to(source, SECTOR, descriptor::MAX_LEN)?);
+    let text = read_up_to(source, SECTOR, descriptor::MAX_LEN)?;
+    if text.first() == Some(&0) {
+        // QEMU leaves a place for it even there.
+        return Err(Error::new(Kind::Refused, "vmdk_part"));
+    }
+    let descriptor = Descriptor::parse(&text);
     refuse_parent(&descriptor)?;
     let itself = |kind: &str| matches!(kind, "monolithicSparse" | "streamOptimized");
     let whole = descriptor.create_type.as_deref().is_none_or(itself);
