@@ -88,8 +88,8 @@ impl Disk {
     ///
     /// # Errors
     /// Those of [`identify`]; `format_not_accepted` and `format_not_read_yet` ([`Kind::Incompatible`]) with the
-    /// format's name; `gzip_*`, `bzip2_*`, `compressed_twice` and `unpacked_too_large`; for qcow2 `qcow2_*`, `virtual_size_too_large` and, when its first table is cut off,
-    /// `container_truncated`.
+    /// format's name; `gzip_*`, `bzip2_*`, `compressed_twice` and `unpacked_too_large`; those of the format, such as
+    /// `qcow2_*` and `vhdx_*`; `virtual_size_too_large`; `container_truncated` when the first tables are cut off.
     pub fn open(source: Arc<dyn Source>) -> Result<Self> {
         let mut container = identify(&*source)?;
         let (mut source, mut trailing) = (source, None);
@@ -142,7 +142,7 @@ impl Disk {
     /// Fills `buf` from `offset` of the virtual disk.
     ///
     /// # Errors
-    /// `read_past_end`; `container_truncated`, `qcow2_corrupt` where the container is damaged there; what the source
+    /// `read_past_end`; `container_truncated`, `qcow2_corrupt` and its like where the container is damaged there; what the source
     /// says when it cannot be read.
     pub fn read_at(&self, buf: &mut [u8], offset: u64) -> Result<()> {
         match offset.checked_add(buf.len() as u64) {

@@ -1,4 +1,5 @@
-//! What kind of container a file is, from its first and last bytes. Cheap: two small reads, no table is followed.
+//! What kind of container a file is, from its first and last bytes. Cheap: two small reads, and of a VHDX file the tables
+//! that say how large its disk is.
 
 mod ambiguous;
 
@@ -34,7 +35,7 @@ pub fn identify(source: &dyn Source) -> Result<Container> {
     };
     ambiguous::refuse(&ends, &container)?;
     if container.format == Some(Format::Vhdx)
-        && let Some((variant, virtual_size)) = vhdx::describe(source)
+        && let Some((variant, virtual_size)) = vhdx::describe(source)?
     {
         container.variant = Some(variant.to_owned());
         container.virtual_size = Some(virtual_size);

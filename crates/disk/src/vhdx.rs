@@ -96,11 +96,17 @@ fn read(source: &dyn Source, what: &'static str, offset: u64, len: usize) -> Res
     Ok(bytes)
 }
 
-/// Kind and virtual size of the disk, if the file can be understood. Reads about 200 KiB, and the log if it was not
-/// closed.
-pub(crate) fn describe(source: &dyn Source) -> Option<(&'static str, u64)> {
-    let Layout { metadata, .. } = Layout::read(source).ok()?;
-    Some((metadata.variant.name(), metadata.virtual_size))
+/// Kind and virtual size of the disk; `None` if the file is damaged or not understood. Reads about 200 KiB, and the log
+/// if the file was not closed.
+///
+/// # Errors
+/// [`Kind::Io`] when the source cannot be read.
+pub(crate) fn describe(source: &dyn Source) -> Result<Option<(&'static str, u64)>> {
+    match Layout::read(source) {
+        Ok(Layout { metadata, .. }) => Ok(Some((metadata.variant.name(), metadata.virtual_size))),
+        Err(error) if error.kind() == Kind::Io => Err(error),
+        Err(_) => Ok(None),
+    }
 }
 
 impl Layout {

@@ -15,8 +15,8 @@ use crate::{
     bytes::{has, le32, le64},
 };
 
-/// Longest log that is replayed, held in memory meanwhile. Hyper-V and QEMU write logs of 1 MiB.
-const MAX_LOG: u64 = 64 << 20;
+/// Longest log that is replayed, held in memory meanwhile. QEMU writes logs of 1 MiB unless told otherwise.
+const MAX_LOG: u64 = 32 << 20;
 
 /// Bytes to checksum at most, in lengths of the log. An honest log needs less than three: each entry once, those at the
 /// log's beginning once more, for a sequence that goes on there; overlapping entries could otherwise cost hours.
@@ -63,7 +63,7 @@ enum Descriptor {
 ///
 /// # Errors
 /// `vhdx_corrupt` when no sequence of entries is valid, `container_truncated` when the file is shorter than it was when
-/// the newest entry was written (2.3.3), `vhdx_features` for a log of another version or over 64 MiB.
+/// the newest entry was written (2.3.3), `vhdx_features` for a log of another version or over 32 MiB.
 pub(super) fn replay(source: &dyn Source, header: &Header) -> Result<Overlay> {
     let mut overlay = Overlay::default();
     if header.log_guid == Guid::ZERO {

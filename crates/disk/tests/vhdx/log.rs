@@ -276,12 +276,12 @@ fn a_log_that_cannot_be_replayed_is_an_error() {
 fn a_log_made_to_be_slow_is_given_up() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("disk.vhdx");
-    create(&path, "block_size=1M,log_size=64M", "16M");
+    create(&path, "block_size=1M,log_size=32M", "16M");
     let mut bytes = fs::read(&path).unwrap();
     open_log(&mut bytes, GUID);
     let mut entry = entry(1, 0, bytes.len(), vec![]).encode(GUID);
-    put(&mut entry, 8, &(64_u32 << 20).to_le_bytes());
-    for sector in 0..(64 * MIB / SECTOR) {
+    put(&mut entry, 8, &(32_u32 << 20).to_le_bytes());
+    for sector in 0..(32 * MIB / SECTOR) {
         put_log(&mut bytes, sector, &entry);
     }
     let started = Instant::now();
