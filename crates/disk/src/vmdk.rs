@@ -479,7 +479,9 @@ impl Vmdk {
 fn read_up_to(source: &dyn Source, offset: u64, len: u64) -> Result<Vec<u8>> {
     let len = source.len().saturating_sub(offset).min(len);
     let mut bytes = vec![0; usize::try_from(len).map_err(|_| corrupt("table", offset))?];
-    source.read_at(&mut bytes, offset)?;
+    if !bytes.is_empty() {
+        source.read_at(&mut bytes, offset)?;
+    }
     Ok(bytes)
 }
 
@@ -498,7 +500,10 @@ fn check_descriptor(source: &dyn Source, header: &Header) -> Result<()> {
     }
     let descriptor = Descriptor::parse(&text);
     refuse_parent(&descriptor)?;
-    let itself = |kind: &str| matches!(kind, "monolithicSparse" | "streamOptimized");
+    let itself = |kind: &str| {
+        let own = ["monolithicSparse", "streamOptimized"];
+        own.iter().any(|name| kind.eq_ignore_ascii_case(name))
+    };
     let whole = descriptor.create_type.as_deref().is_none_or(itself);
     // One sparse extent is this file, by whatever name it went when it was made.
     let own = usize::from(whole && descriptor.extents.first().is_some_and(|extent| extent.kind == "SPARSE"));

@@ -216,7 +216,7 @@ fn what_is_not_a_whole_disk_or_damaged_is_refused_by_its_own_code() {
         );
     }
     // A block that the disk cannot have: found where it is read, and by the check.
-    let disk = open_bytes(vdi(1 << 20, &[0; 2 << 20], &[0, 2], 1)).unwrap();
+    let disk = open_bytes(vdi(1 << 20, &vec![0; 2 << 20], &[0, 2], 1)).unwrap();
     assert_eq!(disk.read_at(&mut [0], 1 << 20).unwrap_err().code(), "vdi_corrupt");
     assert_eq!(disk.missing_bytes().unwrap_err().code(), "vdi_corrupt");
     disk.read_at(&mut [0; 512], 0).unwrap();

@@ -18,7 +18,7 @@ use std::{
 use common::{assert_same, content, open, raw, read_all, run, text};
 use lotse_disk::{Disk, Error, ExtentKind, FileSource, Format, Kind, MemorySource, Source, identify};
 use proptest::prelude::*;
-use stream::stream;
+use stream::{stream, stream_of};
 
 fn convert(raw: &Path, to: &Path, options: &str) {
     let arguments = ["convert", "-f", "raw", "-O", "vmdk", "-o", options, text(raw), text(to)];
@@ -165,6 +165,28 @@ fn a_stream_with_its_tables_at_the_end() {
             bytes[at..at + 8].fill(0xff);
         }
         assert_eq!(open_bytes(bytes).unwrap_err().code(), "vmdk_corrupt", "byte {at}");
+    }
+}
+
+/// The technical note allows other grains than those of 64 KiB that everyone writes, and QEMU smaller tables.
+#[test]
+fn other_sizes_of_grains_and_tables() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("stream.vmdk");
+    let plain = folder.path().join("plain.raw");
+    let disk = content();
+    for (grain_sectors, entries) in [(8, 512), (16, 128), (128, 100), (2048, 3), (4096, 512)] {
+        let what = format!("grains of {grain_sectors} sectors, tables of {entries}");
+        fs::write(&path, stream_of(&disk, grain_sectors, entries)).unwrap();
+        run(
+            "qemu-img",
+            &["convert", "-f", "vmdk", "-O", "raw", text(&path), text(&plain)],
+        );
+        assert_same(&fs::read(&plain).unwrap(), &disk, &format!("{what}, by qemu-img"));
+        let opened = open(&path).unwrap();
+        assert_same(&read_all(&opened), &disk, &what);
+        map::assert_extents(&opened, &path, "vmdk", |kind| kind);
+        assert_eq!(opened.missing_bytes().unwrap(), 0, "{what}");
     }
 }
 
@@ -420,6 +442,11 @@ fn a_truncated_file_is_found_by_its_tables() {
         let disk = cut(directory + 600).unwrap();
         assert_eq!(disk.missing_bytes().unwrap(), 512 + 2048 - 600, "{options}: the table");
         assert_eq!(disk.read_at(&mut [0], 0).unwrap_err().code(), "container_truncated");
+        assert_eq!(
+            cut(directory + 4).unwrap().missing_bytes().unwrap(),
+            508 + 2048,
+            "{options}"
+        );
         assert_eq!(cut(directory + 3).unwrap_err().code(), "container_truncated");
         assert_eq!(cut(300).unwrap_err().code(), "container_truncated");
     }

@@ -97,9 +97,11 @@ fn extent(line: &str) -> Option<Extent> {
     })
 }
 
-/// A name that is safe to show: short, and without characters that a terminal obeys.
+/// A name that is safe to show: short, and without characters that a terminal obeys or that turn the text around.
 fn printable(name: &str) -> String {
-    let name: String = name.chars().filter(|c| !c.is_control()).take(MAX_NAME).collect();
+    let turns = |c| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let shown = name.chars().filter(|c| !c.is_control() && !turns(*c));
+    let name: String = shown.take(MAX_NAME).collect();
     if name.is_empty() { "?".to_owned() } else { name }
 }
 
@@ -144,7 +146,7 @@ mod tests {
             ("parentCID = AB276841\nparentFileNameHint=\"base.vmdk\"", "base.vmdk"),
             ("parentFileNameHint=\"../a b.vmdk\"\nparentCID=ffffffff", "../a b.vmdk"),
             ("# parentFileNameHint=\"/etc/passwd\"", "/etc/passwd"),
-            ("parentFileNameHint=\"\u{1b}[2Jevil\"", "[2Jevil"),
+            ("parentFileNameHint=\"\u{1b}[2J\u{202e}evil\"", "[2Jevil"),
             ("parentFileNameHint", "?"),
         ] {
             assert_eq!(parse(lines).parent.as_deref(), Some(parent), "{lines}");

@@ -184,16 +184,17 @@ fn footer(source: &dyn Source) -> Result<[u8; LEN]> {
     let mut tail = [0; 3 * LEN];
     let start = len.checked_sub(tail.len() as u64).ok_or_else(|| cut(SECTOR))?;
     source.read_at(&mut tail, start)?;
-    // The end-of-stream marker is all zeros: what else stands there is the middle of something.
-    if tail.iter().skip(2 * LEN).any(|byte| *byte != 0) {
-        return Err(cut(SECTOR));
-    }
     let mut footer = [0; LEN];
     footer.copy_from_slice(tail.get(LEN..2 * LEN).unwrap_or(&[0; LEN]));
-    // A marker has a size of 0 at 8 and its type at 12.
-    if le32(&tail, 8) == 0 && le32(&tail, 12) == MARKER_FOOTER && has(&footer, 0, MAGIC) {
-        Ok(footer)
-    } else {
-        Err(corrupt("footer", start))
+    // A marker has a size at 8, 0 for all but grains, and its type at 12; the end of the stream is type 0 and sector 0.
+    let end = tail.get(2 * LEN..).unwrap_or_default();
+    let is_end = end.iter().take(16).all(|byte| *byte == 0);
+    if is_end && le32(&tail, 8) == 0 && le32(&tail, 12) == MARKER_FOOTER && has(&footer, 0, MAGIC) {
+        return Ok(footer);
     }
+    // The end is filled up with zeros: where something else stands, it is the middle of the file.
+    if end.iter().any(|byte| *byte != 0) {
+        return Err(cut(SECTOR));
+    }
+    Err(corrupt("footer", start))
 }

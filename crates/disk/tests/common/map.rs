@@ -54,7 +54,7 @@ pub(crate) fn large(folder: &Path) -> std::path::PathBuf {
     file.set_len(LARGE).unwrap();
     for (offset, len) in PLACES {
         let bytes: Vec<u8> = (offset..offset + len)
-            .map(|at| (at % 251 + at / 4096 % 3 + 1) as u8)
+            .map(|at| u8::try_from(at % 251 + at / 4096 % 3 + 1).unwrap())
             .collect();
         file.write_all_at(&bytes, offset).unwrap();
     }

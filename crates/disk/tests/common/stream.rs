@@ -5,27 +5,29 @@ use std::io::Write;
 
 use flate2::{Compression, write::ZlibEncoder};
 
-const GRAIN: usize = 128 * 512;
-
-/// Grain table entries, and the sectors that they take.
-const ENTRIES: usize = 512;
+/// What VMware writes: grains of 128 sectors, tables of 512 entries.
+pub(crate) fn stream(disk: &[u8]) -> Vec<u8> {
+    stream_of(disk, 128, 512)
+}
 
 /// The whole file: header, descriptor, grains, each table behind its grains, directory, footer, end of stream.
-pub(crate) fn stream(disk: &[u8]) -> Vec<u8> {
-    let mut file = header(disk.len(), u64::MAX);
+pub(crate) fn stream_of(disk: &[u8], grain_sectors: usize, entries: usize) -> Vec<u8> {
+    let grain_size = grain_sectors * 512;
+    let header = |directory| header(disk.len(), grain_sectors, entries, directory);
+    let mut file = header(u64::MAX);
     file.extend(descriptor(disk.len()).into_bytes());
     // overHead: the first grain begins at sector 128.
     file.resize(128 * 512, 0);
     let mut directory = Vec::new();
-    for (number, part) in disk.chunks(ENTRIES * GRAIN).enumerate() {
+    for (number, part) in disk.chunks(entries * grain_size).enumerate() {
         let mut table = Vec::new();
-        for (index, grain) in part.chunks(GRAIN).enumerate() {
+        for (index, grain) in part.chunks(grain_size).enumerate() {
             if grain.iter().all(|byte| *byte == 0) {
                 table.extend([0; 4]);
                 continue;
             }
             table.extend(sector(&file).to_le_bytes());
-            let lba = ((number * ENTRIES + index) * 128) as u64;
+            let lba = ((number * entries + index) * grain_sectors) as u64;
             let mut encoder = ZlibEncoder::new(Vec::new(), Compression::fast());
             encoder.write_all(grain).unwrap();
             let data = encoder.finish().unwrap();
@@ -38,8 +40,8 @@ pub(crate) fn stream(disk: &[u8]) -> Vec<u8> {
             directory.extend([0; 4]);
             continue;
         }
-        table.resize(4 * ENTRIES, 0);
-        marker(&mut file, 4, 1);
+        table.resize((4 * entries).next_multiple_of(512), 0);
+        marker(&mut file, (table.len() / 512) as u64, 1);
         directory.extend(sector(&file).to_le_bytes());
         file.extend(table);
     }
@@ -48,20 +50,20 @@ pub(crate) fn stream(disk: &[u8]) -> Vec<u8> {
     let place = u64::from(sector(&file));
     file.extend(directory);
     marker(&mut file, 1, 3);
-    file.extend(header(disk.len(), place));
+    file.extend(header(place));
     marker(&mut file, 0, 0);
     file
 }
 
-fn header(len: usize, directory: u64) -> Vec<u8> {
+fn header(len: usize, grain_sectors: usize, entries: usize, directory: u64) -> Vec<u8> {
     let mut bytes = b"KDMV".to_vec();
     bytes.extend(3_u32.to_le_bytes());
     // Newline test, compressed grains, markers.
     bytes.extend(0x3_0001_u32.to_le_bytes());
-    for value in [(len / 512) as u64, 128, 1, 20] {
+    for value in [(len / 512) as u64, grain_sectors as u64, 1, 20] {
         bytes.extend(value.to_le_bytes());
     }
-    bytes.extend(512_u32.to_le_bytes());
+    bytes.extend(u32::try_from(entries).unwrap().to_le_bytes());
     for value in [0, directory, 128] {
         bytes.extend(value.to_le_bytes());
     }
