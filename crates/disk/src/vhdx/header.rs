@@ -117,6 +117,7 @@ impl Header {
 }
 
 /// Where things stand in the file. All ranges are multiples of 1 MiB and do not overlap.
+#[derive(PartialEq, Eq)]
 pub(super) struct Regions {
     pub(super) bat: Range<u64>,
     pub(super) metadata: Range<u64>,
@@ -125,16 +126,26 @@ pub(super) struct Regions {
 }
 
 impl Regions {
-    /// Reads the first copy of the region table that is sound; `source` is the file after the log's replay.
+    /// Reads the region table; one of its copies may be damaged. `source` is the file after the log's replay.
     pub(super) fn read(source: &dyn Source, log: Range<u64>) -> Result<Self> {
-        for at in REGION_TABLES {
+        let [first_at, second_at] = REGION_TABLES;
+        let sound = |at| {
             let table = read(source, "region_table", at, REGION_TABLE_LEN)?;
-            if is_sound(&table, b"regi") {
-                return Self::parse(&table, at, log);
+            Ok(is_sound(&table, b"regi").then_some(table))
+        };
+        match (sound(first_at)?, sound(second_at)?) {
+            (None, None) => Err(corrupt("region_table", first_at)),
+            (Some(table), None) => Self::parse(&table, first_at, log),
+            (None, Some(table)) => Self::parse(&table, second_at, log),
+            (Some(first), Some(second)) => {
+                let regions = Self::parse(&first, first_at, log.clone())?;
+                // Another program could take the other copy, and read another disk.
+                if regions != Self::parse(&second, second_at, log)? {
+                    return Err(corrupt("region_table", second_at));
+                }
+                Ok(regions)
             }
         }
-        let [first, _] = REGION_TABLES;
-        Err(corrupt("region_table", first))
     }
 
     fn parse(table: &[u8], at: u64, log: Range<u64>) -> Result<Self> {

@@ -30,8 +30,8 @@ const DESCRIPTOR: usize = 32;
 struct Log {
     bytes: Vec<u8>,
     guid: Guid,
-    /// Sectors that may still be checked.
-    budget: usize,
+    /// Sectors that may still be checked; `None` once they did not suffice.
+    budget: Option<usize>,
 }
 
 /// A valid entry. Numbers are sectors of the ring.
@@ -79,12 +79,14 @@ pub(super) fn replay(source: &dyn Source, header: &Header) -> Result<Overlay> {
     }
     let bytes = read(source, "log", start, usize::try_from(len).unwrap_or(0))?;
     let mut log = Log {
-        budget: (bytes.len() / SECTOR).saturating_mul(MAX_CHECKED),
+        budget: (bytes.len() / SECTOR).checked_mul(MAX_CHECKED),
         bytes,
         guid: header.log_guid,
     };
     let sequence = log.active_sequence();
-    let head = sequence.last().ok_or_else(|| corrupt("log", start))?;
+    // What was not looked at could be newer, and another program could find it.
+    let head = sequence.last().filter(|_| log.budget.is_some());
+    let head = head.ok_or_else(|| corrupt("log", start))?;
     if head.flushed > MAX_FILE || head.last > MAX_FILE {
         return Err(corrupt("log", start));
     }
@@ -156,7 +158,8 @@ impl Log {
         if !is_entry {
             return None;
         }
-        self.budget = self.budget.checked_sub(entry.len)?;
+        self.budget = self.budget?.checked_sub(entry.len);
+        self.budget?;
         (self.has_checksum(&entry) && self.has_descriptors(&entry)).then_some(entry)
     }
 

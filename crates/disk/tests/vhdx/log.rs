@@ -289,3 +289,26 @@ fn a_log_made_to_be_slow_is_given_up() {
     let elapsed = started.elapsed();
     assert!(elapsed < Duration::from_secs(2), "took {elapsed:?}");
 }
+
+/// The newest sequence stands behind so much that is slow to check that it is not reached: an older one must not be
+/// taken for it.
+#[test]
+fn what_was_not_looked_at_may_be_newer() {
+    let folder = tempfile::tempdir().unwrap();
+    let clean = image(folder.path());
+    let len = clean.len();
+    let mut bytes = clean.clone();
+    open_log(&mut bytes, GUID);
+    put_log(
+        &mut bytes,
+        0,
+        &entry(1, 0, len, vec![bat_sector(&clean, &[(0, 2)])]).encode(GUID),
+    );
+    let mut slow = entry(1, 0, len, vec![]).encode(GUID);
+    put(&mut slow, 8, &(1_u32 << 20).to_le_bytes());
+    for sector in 10..20 {
+        put_log(&mut bytes, sector, &slow);
+    }
+    put_log(&mut bytes, 30, &entry(2, 30, len, vec![]).encode(GUID));
+    assert_eq!(open_bytes(bytes).unwrap_err().code(), "vhdx_corrupt");
+}
