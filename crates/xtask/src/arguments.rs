@@ -14,7 +14,9 @@ cargo xtask test [options]         set up this machine and run every check
     --skip STEP                    everything but this step; may be repeated
     --keep-going                   go on after a step that failed
 cargo xtask fixtures [--again]     build the disk images that the tests read, into target/fixtures
-                                   (--again: also when they are up to date)";
+                                   (--again: also when they are up to date)
+cargo xtask bench disk [--gib N]   read a disk of N GiB (3) in every container and compression, beside qemu-img, gzip and
+                                   others, and print the ratios; wants about twice N GiB of space in target/bench";
 
 /// One call of `cargo xtask`.
 pub(crate) enum Task {
@@ -22,6 +24,7 @@ pub(crate) enum Task {
     Run { profile: Profile },
     Test(Selection),
     Fixtures { again: bool },
+    Bench { gib: u64 },
 }
 
 /// Reads the arguments after `cargo xtask`.
@@ -35,6 +38,10 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Outcome<Task
         "run" => Task::Run { profile: Profile::Dev },
         "test" => Task::Test(Selection::default()),
         "fixtures" => Task::Fixtures { again: false },
+        "bench" => match arguments.next().as_deref() {
+            Some("disk") => Task::Bench { gib: 3 },
+            _ => return failure("`cargo xtask bench` wants to know what: `disk`."),
+        },
         other => return failure(format!("There is no task `{other}`.")),
     };
     while let Some(option) = arguments.next() {
@@ -42,6 +49,10 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Outcome<Task
             (_, "--help" | "-h") => return Ok(Task::Help),
             (Task::Run { profile }, "--release") => *profile = Profile::Release,
             (Task::Fixtures { again }, "--again") => *again = true,
+            (Task::Bench { gib }, "--gib") => match arguments.next().map(|number| number.parse()) {
+                Some(Ok(number @ 1..=64)) => *gib = number,
+                _ => return failure("`--gib` wants a number from 1 to 64."),
+            },
             (Task::Test(selection), "--list") => selection.list = true,
             (Task::Test(selection), "--keep-going") => selection.keep_going = true,
             (Task::Test(selection), "--only" | "--skip") => {
@@ -80,7 +91,14 @@ mod tests {
 
     #[test]
     fn a_mistyped_option_is_named_rather_than_ignored() {
-        for line in ["tset", "run --debug", "test --only", "fixtures --list"] {
+        for line in [
+            "tset",
+            "run --debug",
+            "test --only",
+            "fixtures --list",
+            "bench",
+            "bench disk --gib 0",
+        ] {
             assert!(task(line).is_err(), "`{line}` must not start anything");
         }
     }

@@ -1,6 +1,7 @@
 //! `cargo xtask`: set-up, run, test, fixtures. It has no dependencies, so that it is there in seconds on a machine with nothing but Rust.
 
 mod arguments;
+mod bench;
 mod checks;
 mod child;
 mod debian;
@@ -58,6 +59,7 @@ fn main() -> ExitCode {
         Task::Run { profile } => desktop::run(workspace, profile),
         Task::Test(selection) => checks::run(workspace, &selection),
         Task::Fixtures { again } => fixtures::run(workspace, again),
+        Task::Bench { gib } => bench::run(&workspace, gib),
     });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

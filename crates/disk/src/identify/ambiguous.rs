@@ -120,12 +120,11 @@ fn is_started(name: &str) -> bool {
 /// Pairs that real tools make and that nobody can take for something else than they are.
 fn belongs(container: &Container, name: &str, other: &str, ends: &Ends) -> bool {
     match (name, other) {
-        // An installation medium that also starts from a USB stick (isohybrid).
-        ("iso", "raw") => true,
-        // A trailer behind the disk's own bytes is how these two are made. A dynamic VHD has a header in front, where
-        // a boot sector has no business.
+        // An installation medium that also starts from a USB stick (isohybrid); a trailer behind the disk's own bytes.
+        ("iso" | "dmg", "raw") => true,
+        // A fixed VHD has nothing but a trailer either. A dynamic one has a header in front, where a boot sector has no
+        // business.
         ("vhd", "raw") => !has(ends.head, 0, b"conectix"),
-        ("dmg", "raw") => true,
         // An appliance is a tar archive.
         ("ova", "tar") => container.format == Some(Format::Ova),
         _ => false,

@@ -221,7 +221,7 @@ mod tests {
     }
 
     fn far(len: usize, delay: Duration) -> Arc<Far> {
-        let bytes = (0..len).map(|at| (at % 251) as u8).collect();
+        let bytes = (0..len).map(|at| u8::try_from(at % 251).unwrap()).collect();
         Arc::new(Far {
             bytes,
             delay,
