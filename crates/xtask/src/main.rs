@@ -7,6 +7,7 @@ mod child;
 mod debian;
 mod desktop;
 mod fixtures;
+mod fuzz;
 mod journey;
 mod node;
 mod programs;
@@ -59,6 +60,7 @@ fn main() -> ExitCode {
         Task::Run { profile } => desktop::run(workspace, profile),
         Task::Test(selection) => checks::run(workspace, &selection),
         Task::Fixtures { again } => fixtures::run(workspace, again),
+        Task::Fuzz(fuzzing) => fuzz::run(&workspace, &fuzzing),
         Task::Bench { gib } => bench::run(&workspace, gib),
     });
     match outcome {
