@@ -17,7 +17,7 @@ use crate::{
 const MAX_RUNS: usize = 4096;
 
 /// No cloud takes anything near it: 64 TiB. Keeps arithmetic and the time for a walk over all tables in bounds.
-pub(crate) const MAX_VIRTUAL_SIZE: u64 = 64 << 40;
+const MAX_VIRTUAL_SIZE: u64 = 64 << 40;
 
 /// Refuses what is larger than [`MAX_VIRTUAL_SIZE`].
 pub(crate) fn check_virtual_size(size: u64) -> Result<()> {
@@ -142,8 +142,8 @@ impl Disk {
     /// Fills `buf` from `offset` of the virtual disk.
     ///
     /// # Errors
-    /// `read_past_end`; `container_truncated`, `qcow2_corrupt` and its like where the container is damaged there; what the source
-    /// says when it cannot be read.
+    /// `read_past_end`; `container_truncated`, `qcow2_corrupt` and its like where the container is damaged there; what
+    /// the source says when it cannot be read.
     pub fn read_at(&self, buf: &mut [u8], offset: u64) -> Result<()> {
         match offset.checked_add(buf.len() as u64) {
             Some(end) if end <= self.len => {}

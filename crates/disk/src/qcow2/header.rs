@@ -4,6 +4,7 @@ use super::{Method, corrupt};
 use crate::{
     Error, Kind, Note, Result, Source,
     bytes::{be32, be64},
+    disk::check_virtual_size,
 };
 
 /// Version 2 has a header of 72 bytes ("Header").
@@ -14,9 +15,6 @@ const LEN_V3: u32 = 104;
 
 /// QEMU's limit for the L1 table: 32 MiB of 8-byte entries ("Header", note on size).
 const MAX_L1_ENTRIES: u64 = 32 * 1024 * 1024 / 8;
-
-/// No cloud takes anything near it: 64 TiB. Keeps arithmetic and the time for a walk over all tables in bounds.
-const MAX_VIRTUAL_SIZE: u64 = 64 << 40;
 
 /// "Must not be longer than 1023 bytes."
 const MAX_BACKING_NAME: u32 = 1023;
@@ -91,10 +89,7 @@ impl Header {
             return Err(corrupt("header_length", 100));
         }
         let virtual_size = be64(&bytes, 24);
-        if virtual_size > MAX_VIRTUAL_SIZE {
-            let error = Error::new(Kind::Refused, "virtual_size_too_large");
-            return Err(error.with("size", virtual_size).with("limit", MAX_VIRTUAL_SIZE));
-        }
+        check_virtual_size(virtual_size)?;
         let mut header = Self {
             version,
             cluster_bits,
