@@ -135,7 +135,7 @@ impl Fetch for RangeFile {
         receive
             .recv()
             .unwrap_or_else(|_| Err(CloudError::new("cancelled")))
-            .map_err(for_disk)
+            .map_err(|error| for_disk(&error))
     }
 }
 
@@ -302,7 +302,7 @@ fn unreachable(error: reqwest::Error) -> CloudError {
 }
 
 /// The same error in the words of `disk`, whose readers hand it on.
-fn for_disk(error: CloudError) -> Error {
+fn for_disk(error: &CloudError) -> Error {
     let mut told = Error::new(Kind::Io, error.code);
     for name in ["status", "reason"] {
         if let Some(value) = error.params.get(name) {

@@ -1,5 +1,6 @@
 //! Disk images on a real web server, with the habits that such servers have (tests/servers/http-nohead.py).
 #![cfg(unix)]
+#![expect(clippy::unwrap_used, reason = "a test whose server does not start has failed")]
 
 use std::{
     io::{BufRead, BufReader},
@@ -69,7 +70,7 @@ impl Drop for Server {
 }
 
 fn bytes(len: usize) -> Vec<u8> {
-    (0..len).map(|at| (at / 3 % 251) as u8).collect()
+    (0..len).map(|at| u8::try_from(at / 3 % 251).unwrap()).collect()
 }
 
 /// Runs what blocks on a thread of its own, as the program does.
