@@ -21,7 +21,7 @@ pub(super) struct Register {
 }
 
 impl Register {
-    /// At least 56 bits. Those above `count` may be there already; loading them again changes nothing.
+    /// At least 56 (0x38) bits. Those above `count` may be there already; loading them again changes nothing.
     #[inline]
     pub(super) fn refill(&mut self, buffer: &[u8]) {
         if let Some(bytes) = buffer.get(self.pos..).and_then(|rest| rest.first_chunk::<8>()) {
@@ -29,7 +29,7 @@ impl Register {
         }
         // Far behind the end there are only zeros, which need no loading.
         self.pos += ((63 - self.count) >> 3) as usize;
-        self.count |= 56;
+        self.count |= 0x38;
     }
 
     #[inline]
@@ -75,7 +75,11 @@ impl Bits {
             end: 0,
             next: 0,
             is_all: false,
-            register: Register { pos: 0, bits: 0, count: 0 },
+            register: Register {
+                pos: 0,
+                bits: 0,
+                count: 0,
+            },
         };
         bits.seek(source, bit)?;
         Ok(bits)
@@ -86,7 +90,11 @@ impl Bits {
         self.end = 0;
         self.next = bit / 8;
         self.is_all = false;
-        self.register = Register { pos: 0, bits: 0, count: 0 };
+        self.register = Register {
+            pos: 0,
+            bits: 0,
+            count: 0,
+        };
         self.fill(source)?;
         self.take(u32::try_from(bit % 8).unwrap_or(0));
         Ok(())
@@ -94,7 +102,10 @@ impl Bits {
 
     /// Position in the source, in bits.
     pub(super) fn position(&self) -> u64 {
-        let bytes = self.next.saturating_add(self.register.pos as u64).saturating_sub(self.end as u64);
+        let bytes = self
+            .next
+            .saturating_add(self.register.pos as u64)
+            .saturating_sub(self.end as u64);
         bytes.saturating_mul(8).saturating_sub(u64::from(self.register.count))
     }
 
@@ -161,7 +172,11 @@ impl Bits {
         let back = (self.register.count / 8) as usize;
         let start = self.register.pos.saturating_sub(back).min(self.end);
         let end = self.end.min(start.saturating_add(len));
-        self.register = Register { pos: end, bits: 0, count: 0 };
+        self.register = Register {
+            pos: end,
+            bits: 0,
+            count: 0,
+        };
         self.buffer.get(start..end).unwrap_or_default()
     }
 

@@ -13,7 +13,7 @@ use std::{
     thread,
 };
 
-use self::block::{BLOCK_MAGIC, Block, Fault, MAGIC_BITS, Scratch};
+use self::block::{BLOCK_MAGIC, Block, Fault, LANES, MAGIC_BITS, Scratch};
 use super::{
     MAX_LEN, Trailing,
     checkpoints::{Checkpoint, Checkpoints},
@@ -36,11 +36,11 @@ const PLACES: usize = 32 * 1024 * 1024;
 /// Output between two places kept.
 const SPACING: u64 = 256 * 1024;
 
-/// Decoded blocks kept: at most 900,000 bytes each.
-const CACHED: usize = 24;
+/// Decoded blocks kept: at most 900,000 bytes each, 27 MiB.
+const CACHED: usize = 32;
 
-/// Threads at most: each takes 5 MiB.
-const MAX_THREADS: usize = 8;
+/// Threads at most: each takes 18 MiB.
+const MAX_THREADS: usize = 6;
 
 /// An open bzip2 file as the bytes inside it.
 pub(super) struct Bzip2 {
@@ -173,6 +173,17 @@ struct Outcome {
     crc: u32,
 }
 
+impl Outcome {
+    fn of(block: &Block) -> Self {
+        Self {
+            len: block.len,
+            packed: block.packed_len(),
+            end: block.end,
+            crc: block.crc,
+        }
+    }
+}
+
 impl Pass {
     fn run(source: &dyn Source) -> Result<Self> {
         let mut pass = Self {
@@ -247,7 +258,11 @@ impl Pass {
             return Ok(true);
         }
         if self.is_first {
-            return Err(if rest.len() < 4 { truncated(0) } else { corrupt("stream_header", self.bit) });
+            return Err(if rest.len() < 4 {
+                truncated(0)
+            } else {
+                corrupt("stream_header", self.bit)
+            });
         }
         self.trailing = Trailing::behind(source, at, Compression::Bzip2)?;
         Ok(false)
@@ -263,7 +278,11 @@ impl Pass {
         self.stream_crc = self.stream_crc.rotate_left(1) ^ outcome.crc;
         self.out = self.out.saturating_add(outcome.len);
         self.bit = base + outcome.end;
-        if self.out > MAX_LEN { Err(super::too_large()) } else { Ok(()) }
+        if self.out > MAX_LEN {
+            Err(super::too_large())
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -271,21 +290,16 @@ impl Pass {
 fn decode_all(bytes: &[u8], found: &[usize], scratches: &mut [Scratch]) -> Vec<Option<Result<Outcome, Fault>>> {
     let next = AtomicUsize::new(0);
     let outcomes = Mutex::new(vec![None; found.len()]);
+    let batches: Vec<(usize, &[usize])> = (0..).step_by(LANES).zip(found.chunks(LANES)).collect();
     thread::scope(|scope| {
         for scratch in scratches {
             scope.spawn(|| {
                 let scratch = scratch;
-                loop {
-                    let index = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(bit) = found.get(index) else { break };
-                    let outcome = scratch.decode(bytes, *bit).map(|block| Outcome {
-                        len: block.len,
-                        packed: block.packed_len(),
-                        end: block.end,
-                        crc: block.crc,
-                    });
-                    if let Some(slot) = outcomes.lock().unwrap_or_else(PoisonError::into_inner).get_mut(index) {
-                        *slot = Some(outcome);
+                while let Some((from, starts)) = batches.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let decoded = scratch.decode(bytes, starts);
+                    let mut outcomes = outcomes.lock().unwrap_or_else(PoisonError::into_inner);
+                    for (slot, block) in outcomes.iter_mut().skip(*from).zip(decoded) {
+                        *slot = Some(block.map(|block| Outcome::of(&block)));
                     }
                 }
             });
@@ -331,7 +345,7 @@ impl Bzip2 {
                 Next::Other => return Err(corrupt("block_magic", bit as u64)),
                 Next::Short => break,
             }
-            let block = match scratch.decode(&bytes, bit) {
+            let block = match scratch.decode(&bytes, &[bit]).pop().unwrap_or(Err(Fault::Corrupt)) {
                 Ok(block) => block,
                 Err(Fault::Short) if bytes.len() < MAX_STORED => return Err(truncated(done as u64)),
                 Err(Fault::Short) => break,
@@ -354,25 +368,42 @@ impl Bzip2 {
         if let Some(block) = self.blocks.get(bit) {
             return Ok(block);
         }
-        let start = bit / 8;
-        let wanted = until.map_or(MAX_STORED, |until| {
-            usize::try_from(until.div_ceil(8).saturating_sub(start)).unwrap_or(MAX_STORED)
+        // It could be decoded when the file was opened.
+        let changed = || corrupt("changed", bit);
+        self.load(&[bit], until)?
+            .pop()
+            .ok_or_else(changed)?
+            .map_err(|_| changed())
+    }
+
+    /// Decodes blocks that follow one another up to about `until`, and keeps them in the cache.
+    fn load(&self, wanted: &[u64], until: Option<u64>) -> Result<Vec<Result<Arc<Block>, Fault>>> {
+        let start = wanted.first().map_or(0, |bit| bit / 8);
+        let limit = MAX_STORED.saturating_mul(wanted.len());
+        let stored = until.map_or(limit, |until| {
+            usize::try_from(until.div_ceil(8).saturating_sub(start)).unwrap_or(limit)
         });
-        let bytes = read(&*self.source, start, wanted.min(MAX_STORED))?;
+        let bytes = read(&*self.source, start, stored.min(limit))?;
+        let starts: Vec<usize> = wanted
+            .iter()
+            .map(|bit| usize::try_from(bit.saturating_sub(start * 8)).unwrap_or(usize::MAX))
+            .collect();
         let scratch = self.scratch.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut scratch = scratch.unwrap_or_else(Scratch::new);
-        let decoded = scratch.decode(&bytes, usize::try_from(bit % 8).unwrap_or(0));
+        let decoded = scratch.decode(&bytes, &starts);
         let mut scratches = self.scratch.lock().unwrap_or_else(PoisonError::into_inner);
-        if scratches.len() < MAX_THREADS {
+        if scratches.len() < threads() {
             scratches.push(scratch);
         }
         drop(scratches);
-        // It could be decoded when the file was opened.
-        let mut block = decoded.map_err(|_| corrupt("changed", bit))?;
-        block.end = block.end.saturating_add(start * 8);
-        let block = Arc::new(block);
-        self.blocks.put(bit, Arc::clone(&block));
-        Ok(block)
+        let blocks = wanted.iter().zip(decoded).map(|(bit, block)| {
+            let mut block = block?;
+            block.end = block.end.saturating_add(start * 8);
+            let block = Arc::new(block);
+            self.blocks.put(*bit, Arc::clone(&block));
+            Ok(block)
+        });
+        Ok(blocks.collect())
     }
 
     /// The block with a byte of the output, and the offset of that block's first byte.
@@ -412,19 +443,27 @@ impl Bzip2 {
     /// Decodes the next blocks on all cores, for a reader that goes through the disk. What goes wrong is told to the
     /// one who reads there.
     fn read_ahead(&self, out: u64) {
-        let threads = threads();
-        let wanted: Vec<(u64, Option<u64>)> = {
-            let places = self.places.from(out, (2 * threads).min(CACHED / 2) + 1);
-            let ends = places.iter().skip(1).map(|(_, Place(bit))| Some(*bit)).chain([None]);
-            let starts = places.iter().take(2 * threads);
-            starts.zip(ends).map(|((_, Place(bit)), end)| (*bit, end)).collect()
-        };
+        let count = (LANES * threads()).min(CACHED);
+        let places: Vec<u64> = self
+            .places
+            .from(out, count + 1)
+            .iter()
+            .map(|(_, Place(bit))| *bit)
+            .collect();
+        let batches: Vec<&[u64]> = places
+            .get(..count.min(places.len()))
+            .unwrap_or_default()
+            .chunks(LANES)
+            .collect();
         let next = AtomicUsize::new(0);
         thread::scope(|scope| {
-            for _ in 0..threads {
+            for _ in 0..batches.len().min(threads()) {
                 scope.spawn(|| {
-                    while let Some((bit, until)) = wanted.get(next.fetch_add(1, Ordering::Relaxed)) {
-                        if self.block(*bit, *until).is_err() {
+                    loop {
+                        let index = next.fetch_add(1, Ordering::Relaxed);
+                        let Some(batch) = batches.get(index) else { break };
+                        let until = places.get((index + 1) * LANES).copied();
+                        if self.load(batch, until).is_err() {
                             break;
                         }
                     }

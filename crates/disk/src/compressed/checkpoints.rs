@@ -89,7 +89,10 @@ mod tests {
         }
         for out in [50_000, 99_999] {
             let (before, ()) = checkpoints.before(out).unwrap();
-            assert!(before <= out && out - before <= 2 * checkpoints.spacing, "{before} for {out}");
+            assert!(
+                before <= out && out - before <= 2 * checkpoints.spacing,
+                "{before} for {out}"
+            );
         }
         assert!(checkpoints.spacing <= 20_480, "{}", checkpoints.spacing);
     }

@@ -112,7 +112,11 @@ impl Cursor {
             inflate: Inflate::new(),
             state: State::Member(true),
             piece: 0,
-            check: Some(Check { crc: Crc::new(), counted: 0, start: 0 }),
+            check: Some(Check {
+                crc: Crc::new(),
+                counted: 0,
+                start: 0,
+            }),
             trailing: None,
         })
     }
@@ -204,9 +208,8 @@ impl Cursor {
         // First: what seems to contradict the format behind the end of the file is nothing but its end.
         self.check_end()?;
         match stop {
-            Stop::Output => {}
             Stop::Input if self.bits.is_at_end() => return Err(self.truncated()),
-            Stop::Input => {}
+            Stop::Input | Stop::Output => {}
             Stop::Block if self.inflate.is_last() => self.state = State::Trailer,
             Stop::Block => self.state = State::Header,
             Stop::Corrupt => return Err(corrupt("data", self.bits.position())),
@@ -219,7 +222,11 @@ impl Cursor {
     }
 
     fn check_end(&self) -> Result<()> {
-        if self.bits.is_past_end() { Err(self.truncated()) } else { Ok(()) }
+        if self.bits.is_past_end() {
+            Err(self.truncated())
+        } else {
+            Ok(())
+        }
     }
 
     /// RFC 1952, 2.3: the header of a member, or whatever else stands behind the last one.
@@ -252,7 +259,10 @@ impl Cursor {
             }
         }
         for text in [flag::NAME, flag::COMMENT] {
-            while flags & text != 0 {
+            if flags & text == 0 {
+                continue;
+            }
+            loop {
                 self.bits.fill(source)?;
                 if self.header_number(&mut crc, 1) == 0 {
                     break;

@@ -30,16 +30,69 @@ pub(super) const DISTANCE_ENTRIES: usize = 512;
 
 /// RFC 1951, 3.2.5: base and extra bits of the length codes 257 to 285.
 const LENGTHS: [(u32, u32); 29] = [
-    (3, 0), (4, 0), (5, 0), (6, 0), (7, 0), (8, 0), (9, 0), (10, 0), (11, 1), (13, 1), (15, 1), (17, 1), (19, 2),
-    (23, 2), (27, 2), (31, 2), (35, 3), (43, 3), (51, 3), (59, 3), (67, 4), (83, 4), (99, 4), (115, 4), (131, 5),
-    (163, 5), (195, 5), (227, 5), (258, 0),
+    (3, 0),
+    (4, 0),
+    (5, 0),
+    (6, 0),
+    (7, 0),
+    (8, 0),
+    (9, 0),
+    (10, 0),
+    (11, 1),
+    (13, 1),
+    (15, 1),
+    (17, 1),
+    (19, 2),
+    (23, 2),
+    (27, 2),
+    (31, 2),
+    (35, 3),
+    (43, 3),
+    (51, 3),
+    (59, 3),
+    (67, 4),
+    (83, 4),
+    (99, 4),
+    (115, 4),
+    (131, 5),
+    (163, 5),
+    (195, 5),
+    (227, 5),
+    (258, 0),
 ];
 
 /// RFC 1951, 3.2.5: base and extra bits of the distance codes 0 to 29.
 const DISTANCES: [(u32, u32); 30] = [
-    (1, 0), (2, 0), (3, 0), (4, 0), (5, 1), (7, 1), (9, 2), (13, 2), (17, 3), (25, 3), (33, 4), (49, 4), (65, 5),
-    (97, 5), (129, 6), (193, 6), (257, 7), (385, 7), (513, 8), (769, 8), (1025, 9), (1537, 9), (2049, 10), (3073, 10),
-    (4097, 11), (6145, 11), (8193, 12), (12_289, 12), (16_385, 13), (24_577, 13),
+    (1, 0),
+    (2, 0),
+    (3, 0),
+    (4, 0),
+    (5, 1),
+    (7, 1),
+    (9, 2),
+    (13, 2),
+    (17, 3),
+    (25, 3),
+    (33, 4),
+    (49, 4),
+    (65, 5),
+    (97, 5),
+    (129, 6),
+    (193, 6),
+    (257, 7),
+    (385, 7),
+    (513, 8),
+    (769, 8),
+    (1025, 9),
+    (1537, 9),
+    (2049, 10),
+    (3073, 10),
+    (4097, 11),
+    (6145, 11),
+    (8193, 12),
+    (12_289, 12),
+    (16_385, 13),
+    (24_577, 13),
 ];
 
 /// Which alphabet a code is for.
@@ -57,9 +110,8 @@ impl Alphabet {
     /// Flags and value in the upper half, extra bits in the lowest byte; 0 is no such symbol.
     fn symbol(self, symbol: usize) -> u32 {
         let number = u32::try_from(symbol).unwrap_or(0);
-        let numbered = |table: &[(u32, u32)], index: usize| {
-            table.get(index).map_or(SPECIAL, |(base, extra)| base << 16 | extra)
-        };
+        let numbered =
+            |table: &[(u32, u32)], index: usize| table.get(index).map_or(SPECIAL, |(base, extra)| base << 16 | extra);
         match self {
             Self::CodeLengths => number << 16,
             Self::Literals if symbol < 256 => LITERAL | number << 16,
@@ -132,7 +184,13 @@ pub(super) fn build(alphabet: Alphabet, lengths: &[u8], bits: u32, table: &mut [
         let reversed = (*slot).reverse_bits() >> (32 - length);
         *slot += 1;
         let plain = alphabet.symbol(symbol);
-        let entry = |used: u32| if plain & SPECIAL == 0 || plain & END != 0 { (plain + used) | used << 8 } else { plain };
+        let entry = |used: u32| {
+            if plain & SPECIAL == 0 || plain & END != 0 {
+                (plain + used) | used << 8
+            } else {
+                plain
+            }
+        };
         if length <= bits {
             for at in (reversed as usize..first).step_by(1 << length) {
                 *table.get_mut(at)? = entry(length);

@@ -319,7 +319,9 @@ fn value(entry: u32, bits: &super::bits::Register) -> usize {
 #[inline]
 fn copy(out: &mut [u8], at: usize, distance: usize, len: usize) {
     let from = at - distance;
-    let Some(part) = out.get_mut(from..at + len + 16) else { return };
+    let Some(part) = out.get_mut(from..at + len + 16) else {
+        return;
+    };
     if distance >= 16 {
         let mut done = 0;
         while done < len {

@@ -110,7 +110,9 @@ fn only_zeros_from(source: &dyn Source, start: u64) -> Result<bool> {
     let mut buffer = vec![0; 64 * 1024];
     let mut at = start;
     while at < source.len() {
-        let len = usize::try_from(source.len() - at).unwrap_or(usize::MAX).min(buffer.len());
+        let len = usize::try_from(source.len() - at)
+            .unwrap_or(usize::MAX)
+            .min(buffer.len());
         let part = buffer.get_mut(..len).unwrap_or_default();
         source.read_at(part, at)?;
         if part.iter().any(|byte| *byte != 0) {

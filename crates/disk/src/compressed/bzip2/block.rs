@@ -36,12 +36,15 @@ pub(super) enum Fault {
     Crc,
 }
 
+/// Offset in the expanded bytes and index in the packed ones where a run begins.
+type Mark = (u64, usize);
+
 /// A decoded block.
 pub(super) struct Block {
     /// Its bytes with runs packed: at most 900,000, while the expanded ones could be 50 times as many.
     packed: Box<[u8]>,
-    /// Where packed (second) and expanded (first) offsets meet, every few thousand bytes.
-    marks: Vec<(u64, usize)>,
+    /// One for every few thousand packed bytes.
+    marks: Vec<Mark>,
     /// Expanded length.
     pub(super) len: u64,
     /// Bit behind the block, counted like the one it began at.
@@ -50,13 +53,35 @@ pub(super) struct Block {
     pub(super) crc: u32,
 }
 
-/// Memory that one thread decodes blocks with.
+/// Blocks that one thread decodes at once. Each byte of the transform tells where the next one is, and most of the time
+/// goes into waiting for memory: with several blocks, for all of them at once.
+pub(super) const LANES: usize = 4;
+
+/// Memory that one thread decodes blocks with: 18 MiB.
 pub(super) struct Scratch {
+    lanes: Vec<Lane>,
+    selectors: Vec<u8>,
+    tables: Vec<Table>,
+}
+
+/// What one block takes meanwhile.
+#[derive(Default)]
+struct Lane {
     /// `tt` of `decompress.c`: a byte in the lowest 8 bits, the next index above.
     transform: Vec<u32>,
     output: Vec<u8>,
-    selectors: Vec<u8>,
-    tables: Vec<Table>,
+    /// Index in `transform` of the next byte.
+    next: u32,
+    /// What is left of the block before the transform.
+    header: Option<Header>,
+}
+
+/// What is known of a block before its transform is undone.
+#[derive(Clone, Copy)]
+struct Header {
+    crc: u32,
+    len: usize,
+    end: u64,
 }
 
 /// A code: a lookup of its first bits, and the limits of what is longer.
@@ -91,13 +116,13 @@ impl<'a> Msb<'a> {
         msb
     }
 
-    /// At least 56 bits, zeros behind the end.
+    /// At least 56 (0x38) bits, zeros behind the end.
     #[inline]
     fn refill(&mut self) {
         if let Some(next) = self.bytes.get(self.pos..).and_then(|rest| rest.first_chunk::<8>()) {
             self.bits |= u64::from_be_bytes(*next) >> self.count;
             self.pos += ((63 - self.count) >> 3) as usize;
-            self.count |= 56;
+            self.count |= 0x38;
             return;
         }
         while self.count <= 56 {
@@ -207,40 +232,61 @@ impl Table {
 impl Scratch {
     pub(super) fn new() -> Self {
         Self {
-            transform: vec![0; MAX_BLOCK],
-            output: vec![0; MAX_BLOCK],
+            lanes: Vec::new(),
             selectors: Vec::with_capacity(MAX_SELECTORS),
             tables: vec![Table::empty(); 6],
         }
     }
 
-    /// Decodes the block whose magic begins at `bit` of `bytes`, and checks its CRC.
-    pub(super) fn decode(&mut self, bytes: &[u8], bit: usize) -> Result<Block, Fault> {
-        let start = bit.saturating_add(usize::try_from(MAGIC_BITS).unwrap_or(0));
+    /// Decodes the blocks whose magics begin at `starts`, bits of `bytes`, and checks their CRCs. Best called with
+    /// [`LANES`] of them, at most.
+    pub(super) fn decode(&mut self, bytes: &[u8], starts: &[usize]) -> Vec<Result<Block, Fault>> {
+        let mut faults = Vec::with_capacity(starts.len());
+        for (lane, start) in starts.iter().enumerate() {
+            if self.lanes.len() <= lane {
+                self.lanes.push(Lane {
+                    transform: vec![0; MAX_BLOCK],
+                    output: vec![0; MAX_BLOCK],
+                    ..Lane::default()
+                });
+            }
+            faults.push(self.begin(bytes, *start, lane).err());
+        }
+        let lanes = self.lanes.get_mut(..starts.len()).unwrap_or_default();
+        inverse(lanes);
+        let finished = faults
+            .into_iter()
+            .zip(lanes)
+            .map(|(fault, lane)| match (fault, lane.header.take()) {
+                (None, Some(header)) => lane.finish(header),
+                (fault, _) => Err(fault.unwrap_or(Fault::Corrupt)),
+            });
+        finished.collect()
+    }
+
+    /// Everything up to the transform.
+    fn begin(&mut self, bytes: &[u8], start: usize, lane: usize) -> Result<(), Fault> {
+        let start = start.saturating_add(usize::try_from(MAGIC_BITS).unwrap_or(0));
         let mut bits = Msb::new(bytes, start);
-        let decoded = self.symbols(&mut bits);
+        let decoded = self.symbols(&mut bits, lane);
+        let lane = self.lanes.get_mut(lane).ok_or(Fault::Corrupt)?;
+        lane.header = None;
         // First: what seems to contradict the format behind the end is nothing but the end.
         if bits.is_past_end() {
             return Err(Fault::Short);
         }
         let (crc, len, origin) = decoded.ok_or(Fault::Corrupt)?;
-        self.inverse(len, origin).ok_or(Fault::Corrupt)?;
-        let packed: Box<[u8]> = self.output.get(..len).unwrap_or_default().into();
-        let (marks, len, found) = expand(&packed).ok_or(Fault::Corrupt)?;
-        if found != crc {
-            return Err(Fault::Crc);
-        }
-        Ok(Block {
-            packed,
-            marks,
+        lane.next = lane.transform.get(origin).ok_or(Fault::Corrupt)? >> 8;
+        lane.header = Some(Header {
+            crc,
             len,
             end: bits.position() as u64,
-            crc,
-        })
+        });
+        Ok(())
     }
 
-    /// Everything up to the transform: the block's CRC, its length and where the transform begins.
-    fn symbols(&mut self, bits: &mut Msb) -> Option<(u32, usize, usize)> {
+    /// The symbols, with their bytes chained in the lane: the block's CRC, its length and where the transform begins.
+    fn symbols(&mut self, bits: &mut Msb, lane: usize) -> Option<(u32, usize, usize)> {
         let crc = bits.take(32);
         // Randomised blocks were last written by bzip2 0.9.0 (1998).
         if bits.flag() {
@@ -264,7 +310,8 @@ impl Scratch {
 
         let mut frequencies = [0_u32; 256];
         let end = u16::try_from(used + 1).ok()?;
-        let transform = &mut self.transform[..];
+        let lane = self.lanes.get_mut(lane)?;
+        let transform = &mut lane.transform[..];
         let mut len = 0_usize;
         let (mut run, mut weight) = (0_usize, 1_usize);
         for selector in &self.selectors {
@@ -291,7 +338,7 @@ impl Scratch {
                     if origin >= len {
                         return None;
                     }
-                    self.scatter(len, &frequencies)?;
+                    lane.scatter(len, &frequencies)?;
                     return Some((crc, len, origin));
                 }
                 let place = usize::from(symbol - 1);
@@ -357,7 +404,9 @@ impl Scratch {
         }
         Some(())
     }
+}
 
+impl Lane {
     /// Writes the index of each byte's follower above the bytes.
     fn scatter(&mut self, len: usize, frequencies: &[u32; 256]) -> Option<()> {
         let mut starts = [0_u32; 256];
@@ -376,16 +425,59 @@ impl Scratch {
         Some(())
     }
 
-    /// Follows the transform from `origin`.
-    fn inverse(&mut self, len: usize, origin: usize) -> Option<()> {
-        let transform = self.transform.get(..len)?;
-        let mut next = transform.get(origin)? >> 8;
-        for byte in self.output.get_mut(..len)? {
-            let entry = *transform.get(next as usize)?;
-            [*byte, ..] = entry.to_le_bytes();
-            next = entry >> 8;
+    /// The block, if its bytes have the CRC that they should have.
+    fn finish(&self, header: Header) -> Result<Block, Fault> {
+        let packed: Box<[u8]> = self.output.get(..header.len).unwrap_or_default().into();
+        let (marks, len, found) = expand(&packed).ok_or(Fault::Corrupt)?;
+        if found != header.crc {
+            return Err(Fault::Crc);
         }
-        Some(())
+        Ok(Block {
+            packed,
+            marks,
+            len,
+            end: header.end,
+            crc: header.crc,
+        })
+    }
+}
+
+/// Follows the transforms of all lanes, a byte of each in turn.
+fn inverse(lanes: &mut [Lane]) {
+    let mut open: Vec<&mut Lane> = lanes.iter_mut().filter(|lane| lane.header.is_some()).collect();
+    let len = |lane: &Lane| lane.header.map_or(0, |header| header.len);
+    let mut at = 0;
+    while let Some(end) = open.iter().map(|lane| len(lane)).min() {
+        if let [first, second, third, fourth] = &mut open[..] {
+            follow([first, second, third, fourth], at, end);
+        } else {
+            for lane in &mut open {
+                follow([lane], at, end);
+            }
+        }
+        at = end;
+        open.retain(|lane| len(lane) > end);
+    }
+}
+
+#[inline]
+fn follow<const N: usize>(mut lanes: [&mut Lane; N], from: usize, to: usize) {
+    let mut next = [0_u32; N];
+    for (next, lane) in next.iter_mut().zip(&lanes) {
+        *next = lane.next;
+    }
+    for at in from..to {
+        for (next, lane) in next.iter_mut().zip(&mut lanes) {
+            // Every index lies within the block, see `scatter`.
+            let entry = lane.transform.get(*next as usize).copied().unwrap_or(0);
+            if let Some(byte) = lane.output.get_mut(at) {
+                [*byte, ..] = entry.to_le_bytes();
+            }
+            *next = entry >> 8;
+        }
+    }
+    for (next, lane) in next.iter().zip(lanes) {
+        lane.next = *next;
     }
 }
 
@@ -405,13 +497,19 @@ fn run(packed: &[u8]) -> Option<(u8, usize, usize)> {
     }
     // A block that ends before the count has none.
     let more = packed.get(4).copied();
-    Some((byte, 4 + usize::from(more.unwrap_or(0)), if more.is_some() { 5 } else { 4 }))
+    Some((
+        byte,
+        4 + usize::from(more.unwrap_or(0)),
+        if more.is_some() { 5 } else { 4 },
+    ))
 }
 
 /// Marks, length and CRC of what the packed bytes expand to.
-fn expand(packed: &[u8]) -> Option<(Vec<(u64, usize)>, u64, u32)> {
+fn expand(packed: &[u8]) -> Option<(Vec<Mark>, u64, u32)> {
+    /// Expanded bytes whose CRC is taken at once; a run adds at most 259.
+    const CHUNK: usize = 8 * 1024;
     let mut crc = Crc::new();
-    let mut buffer = [0_u8; 16 * 1024 + 259];
+    let mut buffer = [0_u8; CHUNK + 259];
     let (mut filled, mut at, mut len, mut next_mark) = (0, 0, 0_u64, 0);
     let mut marks = Vec::with_capacity(packed.len() / MARK + 1);
     while let Some((byte, count, used)) = packed.get(at..).and_then(run) {
@@ -426,7 +524,7 @@ fn expand(packed: &[u8]) -> Option<(Vec<(u64, usize)>, u64, u32)> {
         }
         filled += count;
         at += used;
-        if filled >= 16 * 1024 {
+        if filled >= CHUNK {
             crc.update(buffer.get(..filled)?);
             len += filled as u64;
             filled = 0;
@@ -482,7 +580,11 @@ const fn tables() -> [[u32; 256]; 8] {
         let mut value = first << 24;
         let mut bit = 0;
         while bit < 8 {
-            value = if value & 1 << 31 != 0 { value << 1 ^ POLYNOMIAL } else { value << 1 };
+            value = if value & 1 << 31 != 0 {
+                value << 1 ^ POLYNOMIAL
+            } else {
+                value << 1
+            };
             bit += 1;
         }
         tables[0][index] = value;
