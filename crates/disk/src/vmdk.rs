@@ -146,7 +146,7 @@ impl Vmdk {
             tables: Lru::new(CACHED_RUNS),
             grains: Lru::new(cached),
         };
-        // Bounded by `Header::read`: at most 32 MiB.
+        // Bounded by `Header::read`: at most 8 MiB.
         let len = 4 * vmdk.header.directory_entries;
         vmdk.check_inside("grain_directory", vmdk.header.directory, len)?;
         vmdk.directory = vmdk.read_entries(vmdk.header.directory, len)?;

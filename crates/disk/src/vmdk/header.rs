@@ -30,8 +30,9 @@ const GRAIN_SECTORS: std::ops::RangeInclusive<u64> = 8..=4096;
 /// `numGTEsPerGT` is 512; QEMU reads less, too.
 const MAX_TABLE: u64 = 512;
 
-/// Our limit for the grain directory: 32 MiB of 4-byte entries, enough for 16 TiB with the smallest grains.
-const MAX_DIRECTORY: u64 = 8 * 1024 * 1024;
+/// Our limit for the grain directory: 8 MiB of 4-byte entries, for 64 TiB with grains of 64 KiB and 4 TiB with the
+/// smallest. Bounds the time for a walk over tables that a small file can let overlap.
+const MAX_DIRECTORY: u64 = 2 * 1024 * 1024;
 
 /// What the reader needs of the header, checked.
 #[derive(Debug, PartialEq, Eq)]
@@ -44,7 +45,7 @@ pub(super) struct Header {
     pub(super) table_entries: u64,
     /// Where the grain directory begins, in bytes.
     pub(super) directory: u64,
-    /// Entries of the grain directory, at most 8 Mi.
+    /// Entries of the grain directory, at most 2 Mi.
     pub(super) directory_entries: u64,
     /// The entry 1 of a grain table means a grain of zeros.
     pub(super) zeroed_grains: bool,
