@@ -24,15 +24,16 @@ const TRAILER: u64 = 512;
 pub fn identify(source: &dyn Source) -> Result<Container> {
     let head = read(source, 0, HEAD)?;
     let tail = read(source, source.len().saturating_sub(TRAILER), TRAILER)?;
-    if let Some(compression) = compression(&head) {
-        return inside(source, compression);
-    }
-    let container = first_match(&head, &tail, source.len());
-    let mut container = container.ok_or_else(|| Error::new(Kind::Corrupt, "not_a_disk_image"))?;
     let ends = Ends {
         head: &head,
         tail: &tail,
     };
+    if let Some(compression) = compression(&head) {
+        ambiguous::refuse(&ends, &hidden(compression))?;
+        return inside(source, compression);
+    }
+    let container = first_match(&head, &tail, source.len());
+    let mut container = container.ok_or_else(|| Error::new(Kind::Corrupt, "not_a_disk_image"))?;
     ambiguous::refuse(&ends, &container)?;
     if container.format == Some(Format::Vhdx)
         && let Some((variant, virtual_size)) = vhdx::describe(source)?
@@ -43,15 +44,20 @@ pub fn identify(source: &dyn Source) -> Result<Container> {
     Ok(container)
 }
 
-/// What the beginning of a compressed file's content shows. What it does not show, for example how large a raw disk is
-/// or a trailer, only unpacking tells; `format` is `None` where nothing is recognised so far.
-fn inside(source: &dyn Source, compression: Compression) -> Result<Container> {
-    let hidden = Container {
+/// A compressed file whose content is not known.
+fn hidden(compression: Compression) -> Container {
+    Container {
         format: None,
         variant: None,
         virtual_size: None,
         compression: Some(compression),
-    };
+    }
+}
+
+/// What the beginning of a compressed file's content shows. What it does not show, for example how large a raw disk is
+/// or a trailer, only unpacking tells; `format` is `None` where nothing is recognised so far.
+fn inside(source: &dyn Source, compression: Compression) -> Result<Container> {
+    let hidden = hidden(compression);
     if !compression.is_accepted() {
         return Ok(hidden);
     }
