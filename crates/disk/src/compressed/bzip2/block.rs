@@ -448,11 +448,14 @@ fn inverse(lanes: &mut [Lane]) {
     let len = |lane: &Lane| lane.header.map_or(0, |header| header.len);
     let mut at = 0;
     while let Some(end) = open.iter().map(|lane| len(lane)).min() {
-        if let [first, second, third, fourth] = &mut open[..] {
-            follow([first, second, third, fourth], at, end);
-        } else {
-            for lane in &mut open {
-                follow([lane], at, end);
+        match &mut open[..] {
+            [first, second, third, fourth] => follow([first, second, third, fourth], at, end),
+            [first, second, third] => follow([first, second, third], at, end),
+            [first, second] => follow([first, second], at, end),
+            lanes => {
+                for lane in lanes {
+                    follow([lane], at, end);
+                }
             }
         }
         at = end;
