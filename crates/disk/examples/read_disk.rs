@@ -13,7 +13,7 @@ use std::{
     time::Instant,
 };
 
-use lotse_disk::{Disk, Error, ExtentKind, FileSource, Result};
+use lotse_disk::{Disk, ExtentKind, FileSource, Result};
 
 /// What one thread reads at a time, in bytes.
 const PIECE: u64 = 2 << 20;
@@ -76,9 +76,9 @@ fn read(path: &Path, threads: usize) -> Result<(u64, u64)> {
             }
         };
         let workers: Vec<_> = (0..threads.max(1)).map(|_| scope.spawn(work)).collect();
-        let outcomes = workers.into_iter().map(thread::ScopedJoinHandle::join);
-        outcomes.fold(Ok(()), |all: Result<(), Error>, one| {
-            all.and(one.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        workers.into_iter().try_for_each(|worker| {
+            let outcome = worker.join();
+            outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         })
     })?;
     Ok((stored.into_inner(), disk.len()))
