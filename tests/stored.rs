@@ -1,6 +1,6 @@
 //! What a program really left in its practice cloud: the bytes of an image, asked for by the protocols, compared by SHA-256.
 
-use std::{fs::File, io::Read as _, path::Path};
+use std::{fmt::Write as _, fs::File, io::Read as _, path::Path};
 
 use lotse_practice_cloud::PracticeCloud;
 use serde_json::{Value, json};
@@ -69,6 +69,11 @@ pub fn sha256_of_file(path: &Path) -> Result<String> {
     }
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+/// Two lower-case digits a byte.
+pub fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing into a String cannot fail.
+        _ = write!(text, "{byte:02x}");
+        text
+    })
 }

@@ -27,5 +27,7 @@ export default defineConfig({
     include: ["src/**/*.test.ts"],
     setupFiles: ["src/test/setup.ts"],
     restoreMocks: true,
+    // A busy machine is no fault of the page: what hangs is found all the same.
+    testTimeout: 30_000,
   },
 });

@@ -1,6 +1,6 @@
 //! Files dragged onto the window: told to the page as events, wherever in the window they are dropped.
 
-use lotse_api::{DRAG_OVER, DragOver, DroppedFiles, FILES_DROPPED};
+use lotse_api::{DRAG_OVER, DragOver, DroppedFiles, FILES_DROPPED, crossing};
 use serde::Serialize;
 use tauri::{DragDropEvent, Emitter as _, Window, WindowEvent};
 
@@ -12,7 +12,13 @@ pub(crate) fn on_window_event(window: &Window, event: &WindowEvent) {
         DragDropEvent::Leave => tell(window, DRAG_OVER, DragOver { over: false }),
         DragDropEvent::Drop { paths, .. } => {
             tell(window, DRAG_OVER, DragOver { over: false });
-            tell(window, FILES_DROPPED, DroppedFiles { paths: paths.clone() });
+            tell(
+                window,
+                FILES_DROPPED,
+                DroppedFiles {
+                    paths: paths.iter().map(|path| crossing(path)).collect(),
+                },
+            );
         }
         // Each move of the pointer is an event of its own; the page need not hear of them.
         _ => {}

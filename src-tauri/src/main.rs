@@ -14,7 +14,9 @@ use tauri::Manager as _;
 
 fn main() -> ExitCode {
     tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn,s3s=off".into()))
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn,s3s=off".into()),
+        )
         .with_writer(std::io::stderr)
         .init();
     match run() {
@@ -30,7 +32,7 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
     tauri::Builder::default()
         // First of all plugins: a second start must end before it opens anything.
         .plugin(tauri_plugin_single_instance::init(|app, _arguments, _folder| {
-            show_window(app)
+            show_window(app);
         }))
         .plugin(tauri_plugin_window_state::Builder::default().build())
         .setup(|tauri| {

@@ -150,28 +150,22 @@ impl Desktop {
         process::output(self.python("screenshot.py").arg(to)).map(drop)
     }
 
-    /// Types a path into the open file dialog of this title and confirms.
+    /// Enters a path into the open file dialog of this title and confirms.
     ///
     /// # Errors
     /// When no such dialog opens within 20 seconds.
     pub fn answer_file_dialog(&self, title: &str, path: &Path) -> Result {
         let dialog = self.find_window(title)?;
-        let text = path.to_str().ok_or("the path is not UTF-8")?;
+        // Pasted, not typed: for a letter that is not on the keyboard xdotool changes the keyboard, and under load the letter goes missing.
+        let mut clipboard = self.python("clipboard.py");
+        let clipboard = Process::start(clipboard.arg(path))?;
+        clipboard.line(STARTS_WITHIN)?;
         let mut keys = self.command("xdotool");
-        keys.args([
-            "windowactivate",
-            "--sync",
-            &dialog,
-            "key",
-            "ctrl+l",
-            "sleep",
-            "0.2",
-            "key",
-            "ctrl+a",
-        ]);
-        keys.args(["type", "--delay", "5", text]);
-        process::output(&mut keys)?;
-        process::output(self.command("xdotool").args(["sleep", "0.3", "key", "Return"])).map(drop)
+        keys.args(["windowactivate", "--sync", &dialog]);
+        for key in ["ctrl+l", "ctrl+a", "ctrl+v", "Return"] {
+            keys.args(["key", key, "sleep", "0.3"]);
+        }
+        process::output(&mut keys).map(drop)
     }
 
     /// Drags files from another program onto a place of the display and lets go.

@@ -3,7 +3,10 @@
 
 mod typescript;
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use lotse_requirements::Report;
 use lotse_transfer::{JobFailure, JobState};
@@ -20,6 +23,12 @@ pub const DRAG_OVER: &str = "drag-over";
 
 /// Event: the uploads have moved on. Payload: all of them, as the command `uploads` returns them.
 pub const UPLOADS: &str = "uploads";
+
+/// A path as it can cross to the window, which knows text only: what is no Unicode in it becomes U+FFFD. Such a file cannot be
+/// found again by this path; [`CheckedFile`]'s command tells that by its own code.
+pub fn crossing(path: &Path) -> PathBuf {
+    PathBuf::from(path.to_string_lossy().into_owned())
+}
 
 /// Payload of [`FILES_DROPPED`].
 #[derive(Debug, Clone, Serialize, TS)]

@@ -4,7 +4,6 @@ use std::{path::Path, sync::Arc};
 
 use lotse_disk::{Container, Disk, FileSource, Kind, Source as _};
 use lotse_requirements::{ContainerSummary, DiskProblem, DiskProblemKind, Report, SourceSummary, Subject, judge};
-use serde::Serialize;
 
 use crate::{Error, Suggestion};
 
@@ -28,7 +27,12 @@ pub fn check(path: &Path) -> Result<Checked, Error> {
         .unwrap_or_default();
     let source = FileSource::open(path)?;
     let size = source.len();
-    let container = lotse_disk::identify(&source)?;
+    let container = match lotse_disk::identify(&source) {
+        Ok(container) => container,
+        // Recognised only too well: a file that is two things at once gets its report.
+        Err(error) if error.kind() == Kind::Refused => return refused(name, size, error),
+        Err(error) => return Err(error.into()),
+    };
     let (facts, damage) = match Disk::open(Arc::new(source)) {
         Ok(disk) => (Ok(lotse_guest::examine(&disk)), damage(&disk)?),
         Err(error) => (Err(problem(error)?), None),
@@ -36,23 +40,43 @@ pub fn check(path: &Path) -> Result<Checked, Error> {
     let subject = Subject {
         source: SourceSummary { name, size },
         container: summary(&container),
-        compression: container.compression.and_then(name_of),
+        compression: container.compression.map(|compression| compression.name().to_owned()),
         facts,
         damage,
     };
-    let report = judge(&subject);
-    let suggestion = Suggestion::from(&report);
-    Ok(Checked { report, suggestion })
+    Ok(judged(&subject))
 }
 
-/// The name under which `Format` and `Compression` are written in the report.
-pub(crate) fn name_of(value: impl Serialize) -> Option<String> {
-    serde_json::to_value(value).ok()?.as_str().map(str::to_owned)
+/// The report of a file whose container may not be opened at all.
+fn refused(name: String, size: u64, error: lotse_disk::Error) -> Result<Checked, Error> {
+    let format = error
+        .params()
+        .iter()
+        .find(|(param, _)| *param == "format")
+        .map(|(_, format)| format.clone());
+    let subject = Subject {
+        source: SourceSummary { name, size },
+        container: ContainerSummary {
+            format,
+            variant: None,
+            virtual_size: None,
+        },
+        compression: None,
+        facts: Err(problem(error)?),
+        damage: None,
+    };
+    Ok(judged(&subject))
+}
+
+fn judged(subject: &Subject) -> Checked {
+    let report = judge(subject);
+    let suggestion = Suggestion::from(&report);
+    Checked { report, suggestion }
 }
 
 fn summary(container: &Container) -> ContainerSummary {
     ContainerSummary {
-        format: container.format.and_then(name_of),
+        format: container.format.map(|format| format.name().to_owned()),
         variant: container.variant.clone(),
         virtual_size: container.virtual_size,
     }
@@ -62,7 +86,9 @@ fn summary(container: &Container) -> ContainerSummary {
 fn damage(disk: &Disk) -> Result<Option<DiskProblem>, Error> {
     match disk.missing_bytes() {
         Ok(0) => Ok(None),
-        Ok(missing) => problem(lotse_disk::Error::new(Kind::Corrupt, "container_truncated").with("missing", missing)).map(Some),
+        Ok(missing) => {
+            problem(lotse_disk::Error::new(Kind::Corrupt, "container_truncated").with("missing", missing)).map(Some)
+        }
         Err(error) => problem(error).map(Some),
     }
 }
@@ -76,6 +102,14 @@ fn problem(error: lotse_disk::Error) -> Result<DiskProblem, Error> {
         // A kind that is new to this crate is one that Imagelotse cannot judge.
         _ => DiskProblemKind::Incompatible,
     };
-    let params = error.params().iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
-    Ok(DiskProblem { kind, code: error.code().to_owned(), params })
+    let params = error
+        .params()
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), value.clone()))
+        .collect();
+    Ok(DiskProblem {
+        kind,
+        code: error.code().to_owned(),
+        params,
+    })
 }

@@ -63,6 +63,9 @@ impl Distribution {
     }
 }
 
+/// How many tags an image may have (Glance, `image_tag_quota`).
+const MAX_TAGS: usize = 128;
+
 /// What a person says about an image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageDetails {
@@ -83,7 +86,7 @@ impl ImageDetails {
     ///
     /// # Errors
     /// Codes `details_name_empty`, `details_name_too_long`, `details_name_character`, `details_tag_invalid` (param
-    /// `tag`), `details_notes_too_long`.
+    /// `tag`), `details_too_many_tags`, `details_notes_too_long`, `details_notes_character`.
     pub fn cleaned(&self) -> Result<Self, Error> {
         let name = self.name.trim();
         if name.is_empty() {
@@ -95,9 +98,15 @@ impl ImageDetails {
         if let Some(character) = name.chars().find(|character| !is_stored(*character)) {
             return Err(Error::new("details_name_character").with("character", character));
         }
-        let notes = self.notes.trim();
+        let notes = self.notes.trim().replace("\r\n", "\n");
         if notes.chars().count() > MAX_NOTES {
             return Err(Error::new("details_notes_too_long").with("most", MAX_NOTES));
+        }
+        if let Some(character) = notes
+            .chars()
+            .find(|character| !is_stored(*character) && !matches!(character, '\n' | '\t'))
+        {
+            return Err(Error::new("details_notes_character").with("character", character));
         }
         let mut tags: Vec<String> = Vec::new();
         for tag in self.tags.iter().map(|tag| tag.trim()) {
@@ -108,12 +117,15 @@ impl ImageDetails {
                 tags.push(tag.to_owned());
             }
         }
+        if tags.len() > MAX_TAGS {
+            return Err(Error::new("details_too_many_tags").with("most", MAX_TAGS));
+        }
         Ok(Self {
             name: name.to_owned(),
             distribution: self.distribution,
             region: self.region.clone(),
             tags,
-            notes: notes.to_owned(),
+            notes,
         })
     }
 }
@@ -127,7 +139,7 @@ fn is_tag(tag: &str) -> bool {
         })
 }
 
-/// Glance answers 400 to characters of four UTF-8 bytes (emoji, mostly) in names.
+/// Glance answers 400 to characters of four UTF-8 bytes (emoji, mostly).
 fn is_stored(character: char) -> bool {
     character.len_utf8() < 4 && !character.is_control()
 }
@@ -198,6 +210,15 @@ mod tests {
     }
 
     #[test]
+    fn notes_may_have_lines_and_columns_wherever_they_were_written() {
+        let notes = "one\r\n\ttwo".to_owned();
+        assert_eq!(
+            ImageDetails { notes, ..details() }.cleaned().unwrap().notes,
+            "one\n\ttwo"
+        );
+    }
+
+    #[test]
     fn what_the_cloud_would_refuse_is_told_before_anything_is_sent() {
         let refused = |change: fn(&mut ImageDetails)| {
             let mut changed = details();
@@ -225,5 +246,11 @@ mod tests {
             refused(|details| details.notes = "x".repeat(16_001)),
             "details_notes_too_long"
         );
+        assert_eq!(
+            refused(|details| details.notes = "launch 🚀".into()),
+            "details_notes_character"
+        );
+        let many = |details: &mut ImageDetails| details.tags = (0..129).map(|number| format!("t{number}")).collect();
+        assert_eq!(refused(many), "details_too_many_tags");
     }
 }

@@ -1,12 +1,15 @@
 //! `lotse check`: the report as text or as the JSON of `docs/report-json.md`; the exit status is part of that contract.
 
-use std::{path::Path, process::ExitCode};
+use std::{fmt::Write as _, path::Path, process::ExitCode};
 
 use lotse_app::Error;
 use lotse_requirements::{Report, Verdict};
 use serde::Serialize;
 
-use crate::{report, text::Text};
+use crate::{
+    report,
+    text::{Text, print_line},
+};
 
 /// The file could not be read as a disk image at all.
 const NOT_READ: u8 = 2;
@@ -59,7 +62,35 @@ impl<'a> From<&'a Error> for UnreadError<'a> {
 /// One JSON object on standard output, and nothing else there.
 pub(crate) fn print_json(value: &impl Serialize) {
     match serde_json::to_string_pretty(value) {
-        Ok(json) => println!("{json}"),
+        Ok(json) => print_line(&escaped(&json)),
         Err(error) => eprintln!("lotse: {error}"),
+    }
+}
+
+/// JSON lets the control characters from U+007F to U+009F stand as they are, but some terminals obey them. They can only
+/// stand inside strings here.
+fn escaped(json: &str) -> String {
+    json.chars()
+        .fold(String::with_capacity(json.len()), |mut text, character| {
+            if matches!(character, '\u{7f}'..='\u{9f}') {
+                // Writing into a String cannot fail.
+                _ = write!(text, "\\u{:04x}", u32::from(character));
+            } else {
+                text.push(character);
+            }
+            text
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_with_a_name_that_steers_terminals_is_harmless_and_still_says_the_same() {
+        let json = serde_json::to_string("x\u{9b}31m").unwrap();
+        let shown = escaped(&json);
+        assert!(!shown.contains('\u{9b}'), "{shown:?}");
+        assert_eq!(serde_json::from_str::<String>(&shown).unwrap(), "x\u{9b}31m");
     }
 }

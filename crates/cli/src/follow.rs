@@ -8,16 +8,8 @@ use lotse_app::{App, Error, upload_id};
 
 use crate::text::Text;
 
-/// How an upload ended for this process.
-pub(crate) enum End {
-    /// It came to its end, good or bad.
-    Ended(Upload),
-    /// The person pressed Ctrl+C; it can be resumed.
-    Interrupted,
-}
-
-/// Follows the upload until it ends or the person breaks off.
-pub(crate) async fn follow(text: &Text, app: &App, id: &str) -> Result<End, Error> {
+/// Follows the upload until it ends; `None` when the person breaks off by Ctrl+C before: it can be resumed.
+pub(crate) async fn follow(text: &Text, app: &App, id: &str) -> Result<Option<Upload>, Error> {
     let id = upload_id(id)?;
     let mut view = View::new(text);
     let mut changes = app.uploads().changes();
@@ -30,14 +22,15 @@ pub(crate) async fn follow(text: &Text, app: &App, id: &str) -> Result<End, Erro
             UploadState::Done | UploadState::Failed | UploadState::Cancelled
         ) {
             view.end();
-            return Ok(End::Ended(upload));
+            return Ok(Some(upload));
         }
-        tokio::select! {
-            changed = changes.changed() => if changed.is_err() { return Ok(End::Interrupted) },
-            _ = tokio::signal::ctrl_c() => {
-                view.end();
-                return Ok(End::Interrupted);
-            }
+        let broken_off = tokio::select! {
+            awake = changes.changed() => awake.is_err(),
+            _ = tokio::signal::ctrl_c() => true,
+        };
+        if broken_off {
+            view.end();
+            return Ok(None);
         }
     }
 }

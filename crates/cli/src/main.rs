@@ -24,7 +24,9 @@ const USAGE: u8 = 64;
 fn main() -> ExitCode {
     let text = Text::for_call(std::env::args_os());
     tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "error,s3s=off".into()))
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "error,s3s=off".into()),
+        )
         .with_writer(std::io::stderr)
         .init();
     match help::parse(&text) {

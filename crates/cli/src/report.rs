@@ -1,13 +1,35 @@
 //! The report for people: verdict, what was found, then each rule with evidence and remedy, problems first.
 
+use std::io::Write as _;
+
 use anstyle::{AnsiColor, Style};
 use lotse_requirements::{Evidence, Finding, Report, Status, Verdict};
 
-use crate::text::Text;
+use serde_json::Value;
+
+use crate::text::{Text, plain};
 
 /// Prints the report on standard output.
 pub(crate) fn print(text: &Text, report: &Report) {
-    anstream::print!("{}", render(text, report));
+    // Whoever reads may stop reading: no reason to complain.
+    _ = write!(anstream::stdout().lock(), "{}", render(text, &harmless(report)));
+}
+
+/// The report with every string made [`plain`], wherever in it the image's own words stand.
+fn harmless(report: &Report) -> Report {
+    fn walk(value: &mut Value) {
+        match value {
+            Value::String(text) => *text = plain(text),
+            Value::Array(values) => values.iter_mut().for_each(walk),
+            Value::Object(fields) => fields.values_mut().for_each(walk),
+            _ => {}
+        }
+    }
+    let Ok(mut value) = serde_json::to_value(report) else {
+        return report.clone();
+    };
+    walk(&mut value);
+    serde_json::from_value(value).unwrap_or_else(|_| report.clone())
 }
 
 fn render(text: &Text, report: &Report) -> String {
@@ -156,14 +178,7 @@ fn lines_of(text: &Text, finding: &Finding) -> Vec<String> {
             .filled(&format!("remedy_{}", remedy.code), params)
             .unwrap_or_default();
         lines.push(format!("    {}: {what}", text.get("cli_remedy")));
-        // Line by line, so that a here-document among the commands can be copied as it stands.
-        lines.extend(
-            remedy
-                .commands
-                .iter()
-                .flat_map(|command| command.lines())
-                .map(|line| format!("        {line}")),
-        );
+        lines.extend(remedy.commands.iter().map(|command| format!("        {command}")));
     }
     lines
 }

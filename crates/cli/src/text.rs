@@ -4,6 +4,7 @@ use std::{
     collections::{BTreeMap, HashMap},
     ffi::OsString,
     fmt,
+    io::Write as _,
 };
 
 use clap::ValueEnum as _;
@@ -65,7 +66,7 @@ impl Text {
     ) -> Option<String> {
         let sentence = self.sentences.get(key)?;
         Some(params.into_iter().fold(sentence.clone(), |sentence, (name, value)| {
-            sentence.replace(&format!("{{{name}}}"), &value.to_string())
+            sentence.replace(&format!("{{{name}}}"), &plain(&value.to_string()))
         }))
     }
 
@@ -146,6 +147,22 @@ impl Text {
     }
 }
 
+/// Text from an image, a file's name or a service, made harmless for a terminal: without control characters it can neither
+/// move the cursor nor change what was printed before, without marks of direction it cannot turn a line round.
+pub(crate) fn plain(text: &str) -> String {
+    let harmful = |character: char| {
+        character.is_control() || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars()
+        .map(|character| if harmful(character) { '\u{fffd}' } else { character })
+        .collect()
+}
+
+/// A line on standard output. Whoever reads may stop reading (`lotse images | head`): no reason to complain.
+pub(crate) fn print_line(line: &str) {
+    _ = writeln!(std::io::stdout().lock(), "{line}");
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -158,6 +175,14 @@ mod tests {
     fn the_language_can_be_named_anywhere_in_the_call() {
         assert_eq!(call(&["lotse", "check", "--lang", "de", "x"]), Language::De);
         assert_eq!(call(&["lotse", "--lang=en", "check", "x"]), Language::En);
+    }
+
+    #[test]
+    fn nothing_from_outside_can_steer_the_terminal() {
+        let english = Text::new(Language::En);
+        let evil: &dyn fmt::Display = &"\u{1b}[2Jready\r";
+        let shown = english.with("cli_resuming", [("name", evil), ("sent", &1), ("total", &2)]);
+        assert!(!shown.contains('\u{1b}') && !shown.contains('\r'), "{shown:?}");
     }
 
     #[test]

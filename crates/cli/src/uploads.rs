@@ -10,8 +10,8 @@ use crate::{
     FAILED,
     arguments::Wish,
     check::print_json,
-    follow::{End, follow, phase},
-    text::Text,
+    follow::{follow, phase},
+    text::{Text, plain, print_line},
 };
 
 /// 128 + SIGINT, as shells report it.
@@ -71,37 +71,40 @@ pub(crate) async fn resume(text: &Text, app: &App, id: Option<&str>) -> Result<E
     if resumed.is_empty() {
         anstream::eprintln!("{}", text.get("cli_nothing_to_resume"));
     }
+    let mut outcome = ExitCode::SUCCESS;
     for upload in resumed.into_iter().map(Upload::from) {
         let (name, sent) = (&upload.details.name, text.bytes(upload.acknowledged));
         let total = text.bytes(upload.total);
         let params: [(&str, &dyn std::fmt::Display); 3] = [("name", name), ("sent", &sent), ("total", &total)];
         anstream::eprintln!("{}", text.with("cli_resuming", params));
-        let code = see_through(text, app, &upload.id).await?;
-        if code != ExitCode::SUCCESS {
-            return Ok(code);
+        // One that fails is no reason to break off the others, which are under way already.
+        match see_through(text, app, &upload.id).await? {
+            code if code == ExitCode::from(INTERRUPTED) => return Ok(code),
+            code if code != ExitCode::SUCCESS => outcome = code,
+            _ => {}
         }
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(outcome)
 }
 
 async fn see_through(text: &Text, app: &App, id: &str) -> Result<ExitCode, Error> {
     match follow(text, app, id).await? {
-        End::Interrupted => {
+        None => {
             anstream::eprintln!(
                 "{}",
                 text.with("cli_interrupted", [("id", &id as &dyn std::fmt::Display)])
             );
             Ok(ExitCode::from(INTERRUPTED))
         }
-        End::Ended(Upload {
+        Some(Upload {
             state: UploadState::Done,
             image_id: Some(image),
             ..
         }) => {
-            println!("{image}");
+            print_line(&image);
             Ok(ExitCode::SUCCESS)
         }
-        End::Ended(upload) => {
+        Some(upload) => {
             if let Some(error) = upload.error {
                 let error = Error {
                     code: error.code,
@@ -125,24 +128,26 @@ pub(crate) fn list(text: &Text, app: &App, json: bool) -> Result<ExitCode, Error
     }
     for upload in uploads.iter().filter(|_| !json) {
         let sent = format!("{} / {}", text.bytes(upload.acknowledged), text.bytes(upload.total));
-        println!(
-            "{}  {:14}  {sent:20}  {}",
-            upload.id,
-            phase(text, upload.state),
-            upload.details.name
-        );
+        let (id, phase, name) = (&upload.id, phase(text, upload.state), &upload.details.name);
+        print_line(&plain(&format!("{id}  {phase:14}  {sent:20}  {name}")));
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// Takes one upload back, or all.
 pub(crate) async fn cancel(text: &Text, app: &App, id: Option<&str>, all: bool) -> Result<ExitCode, Error> {
-    match id {
+    let cancelled = match id {
         Some(id) if !all => {
             app.uploads().cancel(upload_id(id)?).await?;
+            1
         }
         _ => app.uploads().cancel_all().await?,
-    }
-    anstream::eprintln!("{}", text.get("cli_cancelled"));
+    };
+    let key = if cancelled == 0 {
+        "cli_nothing_to_cancel"
+    } else {
+        "cli_cancelled"
+    };
+    anstream::eprintln!("{}", text.get(key));
     Ok(ExitCode::SUCCESS)
 }

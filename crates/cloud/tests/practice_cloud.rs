@@ -103,7 +103,7 @@ async fn a_file_becomes_an_image_although_its_upload_was_interrupted() {
     );
     glance.import_from_url(id, &s3.object_url(&job.key)).await.unwrap();
     let ready = glance
-        .wait_until_active(id, Duration::from_millis(20), &cancel, &|_| ())
+        .wait_until_active(id, Duration::from_millis(20), &cancel)
         .await
         .unwrap();
     assert_eq!(

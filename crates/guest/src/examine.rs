@@ -20,6 +20,7 @@ pub fn examine(disk: &Disk) -> Facts {
     let candidates: Vec<Candidate> = table
         .partitions
         .iter()
+        .filter(|partition| !partition::is_frame(table.kind, partition))
         .map(|partition| candidate(disk, &table, partition))
         .collect();
     let choice = root::choose(&candidates);

@@ -43,8 +43,10 @@ impl Unknown {
         "no_system",
         "package_database_not_read",
         "partition_table_corrupt",
+        "root_inside_layer",
         "service_start_not_known",
         "several_systems",
+        "started_by_another_unit",
         "version_not_known",
     ];
 
@@ -172,11 +174,13 @@ pub struct Partition {
 /// The filesystem that holds `/`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Root {
-    /// As in [`Partition::filesystem`].
+    /// As in [`Partition::filesystem`], and never a layer: what stands inside one that is not looked into is
+    /// `root_inside_layer`.
     pub filesystem: String,
     /// Number as the table counts; `None` without a table.
     pub partition: Option<u32>,
-    /// What lies between partition and filesystem, outermost first (`lvm`, `luks`).
+    /// What lies between partition and filesystem, outermost first (`lvm`, `luks`). Empty as long as no layer is looked
+    /// into.
     pub layers: Vec<String>,
     /// False where the files could not be read and this is merely the only filesystem that can be the root.
     pub read: bool,

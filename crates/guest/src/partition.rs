@@ -76,12 +76,15 @@ fn partition(number: u32, offset: u64, len: u64, type_id: String, label: Option<
     }
 }
 
+/// An extended partition of an MBR is only a frame around others.
+pub(crate) fn is_frame(kind: TableKind, partition: &Partition) -> bool {
+    kind == TableKind::Mbr && matches!(partition.type_id.as_str(), "05" | "0f" | "85")
+}
+
 /// Recognises the filesystems.
 fn fill(disk: &Disk, mut table: PartitionTable) -> Result<PartitionTable> {
-    let is_mbr = table.kind == TableKind::Mbr;
     for partition in &mut table.partitions {
-        // An extended partition is only a frame around others.
-        if is_mbr && matches!(partition.type_id.as_str(), "05" | "0f" | "85") {
+        if is_frame(table.kind, partition) {
             continue;
         }
         if let Some(found) = recognise(disk, partition.offset, partition.len)? {

@@ -6,8 +6,11 @@ use crate::{Error, Fact, FileTree, Unknown, facts::Root, files};
 /// gaps are smaller.
 const MIN_ROOT: u64 = 64 << 20;
 
-/// Filesystems and layers that can hold a root but whose files are not read.
-const UNREAD: &[&str] = &["xfs", "btrfs", "f2fs", "zfs", "ufs", "ntfs", "luks", "lvm", "mdraid"];
+/// Filesystems that can hold a root but whose files are not read.
+const UNREAD: &[&str] = &["xfs", "btrfs", "f2fs", "zfs", "ufs", "ntfs"];
+
+/// What lies between a partition and a filesystem and is not looked into; which filesystem stands inside is not known.
+const LAYERS: &[&str] = &["luks", "lvm", "mdraid"];
 
 /// Files of which every root has one; a link is enough, for it may lead to a `/usr` elsewhere.
 const RELEASES: &[&str] = &[
@@ -39,6 +42,11 @@ pub(crate) struct Candidate {
 }
 
 impl Candidate {
+    /// The number as a parameter; empty without a table.
+    fn place(&self) -> String {
+        self.number.map(|number| number.to_string()).unwrap_or_default()
+    }
+
     fn root(&self, filesystem: &str, read: bool) -> Root {
         Root {
             filesystem: filesystem.to_owned(),
@@ -89,6 +97,9 @@ pub(crate) fn choose(candidates: &[Candidate]) -> Choice<'_> {
                 Err(error) => unread.push((candidate, filesystem, files::unknown(&error))),
             },
             Some(Err(error)) => unread.push((candidate, filesystem, files::unknown(error))),
+            None if LAYERS.contains(&filesystem) => {
+                unread.push((candidate, filesystem, inside_layer(candidate, filesystem)));
+            }
             None if UNREAD.contains(&filesystem) => {
                 let unknown = Unknown::new("filesystem_not_read").with("filesystem", filesystem);
                 unread.push((candidate, filesystem, unknown));
@@ -115,21 +126,20 @@ pub(crate) fn choose(candidates: &[Candidate]) -> Choice<'_> {
     }
 }
 
-/// No readable filesystem is a root: the largest of those that could be, as long as all are of one kind.
+/// No readable filesystem is a root: the largest of those that could be, as long as all are of one kind and nothing else
+/// could hold a system.
 fn choose_unread<'a>(candidates: &[Candidate], unread: &[(&Candidate, &str, Unknown)]) -> Choice<'a> {
+    let blank = candidates
+        .iter()
+        .find(|candidate| candidate.filesystem.is_none() && candidate.len >= MIN_ROOT);
+    if let Some(candidate) = blank {
+        let unknown = Unknown::new("filesystem_not_recognised").with("partition", candidate.place());
+        return Choice::unknown(unknown);
+    }
     let Some((largest, filesystem, unknown)) = unread.iter().max_by_key(|(candidate, ..)| candidate.len) else {
-        let blank = candidates
-            .iter()
-            .find(|candidate| candidate.filesystem.is_none() && candidate.len >= MIN_ROOT);
-        return match blank {
-            Some(candidate) => {
-                let number = candidate.number.map(|number| number.to_string()).unwrap_or_default();
-                Choice::unknown(Unknown::new("filesystem_not_recognised").with("partition", number))
-            }
-            None => Choice {
-                root: Fact::Known(None),
-                tree: Err(Unknown::new("no_system")),
-            },
+        return Choice {
+            root: Fact::Known(None),
+            tree: Err(Unknown::new("no_system")),
         };
     };
     let mut kinds: Vec<&str> = unread.iter().map(|(_, kind, _)| *kind).collect();
@@ -138,10 +148,19 @@ fn choose_unread<'a>(candidates: &[Candidate], unread: &[(&Candidate, &str, Unkn
     if kinds.len() > 1 {
         return Choice::unknown(Unknown::new("filesystem_not_read").with("filesystem", kinds.join(", ")));
     }
+    if LAYERS.contains(filesystem) {
+        return Choice::unknown(unknown.clone());
+    }
     Choice {
         root: Fact::Known(Some(largest.root(filesystem, false))),
         tree: Err(unknown.clone()),
     }
+}
+
+fn inside_layer(candidate: &Candidate, layer: &str) -> Unknown {
+    Unknown::new("root_inside_layer")
+        .with("layers", layer)
+        .with("partition", candidate.place())
 }
 
 fn likeness(tree: &dyn FileTree) -> Result<Likeness, Error> {
@@ -251,7 +270,10 @@ mod tests {
         let Fact::Unknown(unknown) = chosen(&[candidate(1, "xfs", 1 << 30), candidate(2, "lvm", 8 << 30)]) else {
             panic!()
         };
-        assert_eq!(unknown.params["filesystem"], "lvm, xfs");
+        assert_eq!(
+            (unknown.code.as_str(), unknown.params["filesystem"].as_str()),
+            ("filesystem_not_read", "lvm, xfs")
+        );
         assert!(
             matches!(
                 chosen(&[candidate(1, "xfs", 9 << 30), with_tree(2, system())]),
@@ -273,18 +295,58 @@ mod tests {
         assert_eq!(choice.tree.err().unwrap().code, "journal_dirty");
     }
 
+    fn blank(number: u32, len: u64) -> Candidate {
+        Candidate {
+            filesystem: None,
+            ..candidate(number, "", len)
+        }
+    }
+
+    #[test]
+    fn a_data_partition_is_not_the_root_while_another_was_not_recognised() {
+        for data in ["xfs", "ntfs", "lvm"] {
+            let candidates = [candidate(1, data, 1 << 30), blank(2, 8 << 30)];
+            let choice = choose(&candidates);
+            let Fact::Unknown(unknown) = &choice.root else {
+                panic!("{data}: {:?}", choice.root)
+            };
+            assert_eq!(
+                (unknown.code.as_str(), unknown.params["partition"].as_str()),
+                ("filesystem_not_recognised", "2")
+            );
+            assert_eq!(choice.tree.err().as_ref(), Some(unknown));
+        }
+        let boot_loader = chosen(&[blank(1, 16 << 20), candidate(2, "xfs", 8 << 30)]);
+        assert!(
+            matches!(&boot_loader, Fact::Known(Some(root)) if root.filesystem == "xfs"),
+            "no system fits into so small a gap: {boot_loader:?}"
+        );
+    }
+
+    #[test]
+    fn what_stands_inside_a_layer_is_not_known() {
+        for layer in ["lvm", "luks", "mdraid"] {
+            let candidates = [candidate(1, "vfat", 1 << 20), candidate(2, layer, 8 << 30)];
+            let choice = choose(&candidates);
+            let Fact::Unknown(unknown) = &choice.root else {
+                panic!("{layer} is no filesystem: {:?}", choice.root)
+            };
+            assert_eq!(
+                (unknown.code.as_str(), unknown.params["layers"].as_str()),
+                ("root_inside_layer", layer)
+            );
+            assert_eq!(choice.tree.err().as_ref(), Some(unknown));
+        }
+    }
+
     #[test]
     fn nothing_is_only_said_when_everything_was_judged() {
         assert_eq!(
             chosen(&[with_tree(1, boot()), candidate(2, "swap", 1 << 30)]),
             Fact::Known(None)
         );
-        let blank = Candidate {
-            number: Some(1),
-            len: 1 << 30,
-            filesystem: None,
-            tree: None,
-        };
-        assert!(matches!(chosen(&[blank]), Fact::Unknown(unknown) if unknown.code == "filesystem_not_recognised"));
+        assert!(
+            matches!(chosen(&[blank(1, 1 << 30)]), Fact::Unknown(unknown) if unknown.code == "filesystem_not_recognised")
+        );
     }
 }

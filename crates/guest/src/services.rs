@@ -176,6 +176,96 @@ fn wants_link(files: &Files<'_>, unit: &str) -> Read<Option<Evidence>> {
     Ok(None)
 }
 
+/// A unit that is started because another one asks for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    /// The unit, with an alias resolved.
+    pub(crate) unit: String,
+    /// The unit that asks for it.
+    pub(crate) by: &'static str,
+    /// Where it asks, and the link that starts the asking unit.
+    pub(crate) evidence: Vec<Evidence>,
+}
+
+/// The first of some systemd units that one of the units `by` asks for, as far as that one itself is started by a link:
+/// systemd then starts it although it is disabled, but not if it is masked or not there (systemd.unit(5), `Wants=`).
+pub(crate) fn wanted(
+    files: &Files<'_>,
+    by: impl Iterator<Item = &'static str>,
+    units: &[&str],
+) -> Read<Option<Wanted>> {
+    for by in by {
+        if mask(files, by)?.is_some() {
+            continue;
+        }
+        let (Some(path), Some(link)) = (unit_file(files, by)?, wants_link(files, by)?) else {
+            continue;
+        };
+        let text = files.read_text(&path, UNIT_LIMIT)?.unwrap_or_default();
+        for (line, key, name) in wishes(&text) {
+            if !units.contains(&name) || !unit_exists(files, name)? {
+                continue;
+            }
+            let unit = resolve_alias(files, name)?;
+            if mask(files, name)?.is_none() && mask(files, &unit)?.is_none() {
+                let wish = Evidence::path(path).line(line).value(&format!("{key}={name}"));
+                return Ok(Some(Wanted {
+                    unit,
+                    by,
+                    evidence: vec![wish, link],
+                }));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// The name of the unit that an alias leads to: that of its link's target, in the first folder that has the alias.
+fn resolve_alias(files: &Files<'_>, unit: &str) -> Read<String> {
+    for folder in UNIT_FOLDERS {
+        let path = format!("{folder}/{unit}");
+        if files.exists(&path)? {
+            let target = files.read_link(&path)?;
+            let name = target.as_deref().and_then(|target| target.rsplit('/').next());
+            return Ok(name.unwrap_or(unit).to_owned());
+        }
+    }
+    Ok(unit.to_owned())
+}
+
+/// The units that a unit file asks for, with the line and key of each. A backslash continues a line, and comments may
+/// stand between (systemd.syntax(7)).
+fn wishes(text: &str) -> Vec<(u32, &str, &str)> {
+    let mut found = Vec::new();
+    let mut in_unit = false;
+    // The key that the next line continues.
+    let mut continued: Option<&str> = None;
+    for (number, line) in (1..).zip(text.lines().map(str::trim)) {
+        if line.starts_with(['#', ';']) {
+            continue;
+        }
+        let (line, goes_on) = match line.strip_suffix('\\') {
+            Some(line) => (line, true),
+            None => (line, false),
+        };
+        let (key, names) = match continued {
+            Some(key) => (key, line),
+            None if line.starts_with('[') => {
+                in_unit = line == "[Unit]";
+                continue;
+            }
+            None => line
+                .split_once('=')
+                .map_or((line, ""), |(key, names)| (key.trim(), names)),
+        };
+        if in_unit && matches!(key, "Wants" | "Requires" | "BindsTo" | "Upholds") {
+            found.extend(names.split_whitespace().map(|name| (number, key, name)));
+        }
+        continued = goes_on.then_some(key);
+    }
+    found
+}
+
 fn start_sysv(files: &Files<'_>, scripts: &[&str]) -> Read<Start> {
     for level in ['3', '2', '4', '5'] {
         for folder in [format!("/etc/rc{level}.d"), format!("/etc/rc.d/rc{level}.d")] {

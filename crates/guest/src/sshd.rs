@@ -1,11 +1,11 @@
 //! The SSH server: is the program there, and is it started at boot?
 
 use crate::{
-    Evidence, Fact,
+    Evidence, Fact, Unknown, cloud_init,
     facts::Sshd,
     files::{Files, Read},
     packages,
-    services::{self, Start, UNIT_LIMIT},
+    services::{self, Init, Start, UNIT_LIMIT},
 };
 
 /// Where the server stands, by how often it does.
@@ -68,17 +68,35 @@ fn installed(files: &Files<'_>) -> Read<(bool, Vec<Evidence>)> {
 /// `None` when it is started, else why it is not.
 fn started(files: &Files<'_>) -> Read<(Option<&'static str>, Vec<Evidence>)> {
     let init = services::init(files)?;
-    Ok(match services::start(files, init, UNITS, SCRIPTS)? {
-        Start::Yes(name, link) => {
-            if files.exists(NOT_TO_BE_RUN)? && heeds_switch(files, &name)? {
-                (Some("not_to_be_run"), vec![Evidence::path(NOT_TO_BE_RUN), link])
-            } else {
-                (None, vec![link])
-            }
+    let not_started = match services::start(files, init, UNITS, SCRIPTS) {
+        Ok(Start::Yes(name, link)) => return unless_switched_off(files, &name, vec![link]),
+        Ok(Start::Masked(link)) => Ok((Some("masked"), vec![link])),
+        Ok(Start::No) => Ok((Some("no_start_link"), Vec::new())),
+        Err(unknown) => Err(unknown),
+    };
+    if init == Init::Systemd
+        && let Some(wanted) = services::wanted(files, cloud_init::services(), UNITS)?
+    {
+        // A link may start the unit all the same, and whether one does is cloud-init's generator's to say.
+        if cloud_init::switched_off(files)?.is_some() {
+            return Err(Unknown::new("started_by_another_unit").with("unit", wanted.by));
         }
-        Start::Masked(link) => (Some("masked"), vec![link]),
-        Start::No => (Some("no_start_link"), Vec::new()),
-    })
+        return unless_switched_off(files, &wanted.unit, wanted.evidence);
+    }
+    not_started
+}
+
+/// The unit or script is started; does Debian's switch keep it from running?
+fn unless_switched_off(
+    files: &Files<'_>,
+    name: &str,
+    mut evidence: Vec<Evidence>,
+) -> Read<(Option<&'static str>, Vec<Evidence>)> {
+    if files.exists(NOT_TO_BE_RUN)? && heeds_switch(files, name)? {
+        evidence.insert(0, Evidence::path(NOT_TO_BE_RUN));
+        return Ok((Some("not_to_be_run"), evidence));
+    }
+    Ok((None, evidence))
 }
 
 /// Does the unit or start script ask for the switch? Only Debian's do.
@@ -163,6 +181,86 @@ mod tests {
             Fact::Known(true),
             "another distribution's unit does not ask"
         );
+    }
+
+    const CLOUD_INIT: &str = "/usr/lib/systemd/system/cloud-init.service";
+
+    /// As EL 9 has it, with sshd disabled: cloud-init's unit starts it all the same.
+    fn el() -> MemoryTree {
+        MemoryTree::new()
+            .symlink("/lib", "usr/lib")
+            .symlink("/sbin", "usr/sbin")
+            .symlink("/usr/sbin/init", "../lib/systemd/systemd")
+            .file("/etc/machine-id", "")
+            .program("/usr/sbin/sshd", "\x7fELF")
+            .file("/usr/lib/systemd/system/sshd.service", "[Unit]\n")
+            .file(
+                CLOUD_INIT,
+                "[Unit]\n# Wants=sshd.service\nDescription=x\nWants=cloud-init-local.service\nWants=sshd-keygen.service \\\n  sshd.service\n\n[Install]\n",
+            )
+            .symlink(
+                "/etc/systemd/system/cloud-init.target.wants/cloud-init.service",
+                CLOUD_INIT,
+            )
+    }
+
+    #[test]
+    fn a_server_that_only_cloud_init_wants_is_started_though_it_is_disabled() {
+        let sshd = read_sshd(&el());
+        assert_eq!(sshd.enabled, Fact::Known(true));
+        let wants = Evidence::path(CLOUD_INIT).line(6).value("Wants=sshd.service");
+        assert_eq!(sshd.enabled_evidence[0], wants, "the unit that names it comes first");
+        assert_eq!(
+            sshd.enabled_evidence[1].path.as_deref(),
+            Some("/etc/systemd/system/cloud-init.target.wants/cloud-init.service")
+        );
+    }
+
+    #[test]
+    fn whether_a_switched_off_cloud_init_starts_the_server_is_not_guessed() {
+        let Fact::Unknown(unknown) = read_sshd(&el().file("/etc/cloud/cloud-init.disabled", "")).enabled else {
+            panic!()
+        };
+        assert_eq!(
+            (unknown.code.as_str(), unknown.params["unit"].as_str()),
+            ("started_by_another_unit", "cloud-init.service")
+        );
+    }
+
+    #[test]
+    fn a_wish_for_the_server_starts_nothing_that_is_masked_missing_or_named_by_a_unit_that_does_not_run() {
+        let because = |tree: &MemoryTree| read_sshd(tree).not_started_because.unwrap_or_default();
+        let link = "/etc/systemd/system/cloud-init.target.wants/cloud-init.service";
+        assert_eq!(because(&el().without(link)), "no_start_link");
+        assert_eq!(
+            because(&el().symlink("/etc/systemd/system/cloud-init.service", "/dev/null")),
+            "no_start_link"
+        );
+        assert_eq!(
+            because(&el().file(
+                CLOUD_INIT,
+                "[Unit]\nAfter=sshd.service\n[Install]\nWants=sshd.service\n"
+            )),
+            "no_start_link",
+            "an order starts nothing, nor does the wrong section"
+        );
+        assert_eq!(
+            because(&el().symlink("/etc/systemd/system/sshd.service", "/dev/null")),
+            "masked"
+        );
+
+        // Debian's unit is ssh.service; `systemctl disable` takes its alias sshd.service away as well.
+        let disabled = el().without("/usr/lib/systemd/system/sshd.service").file(
+            "/usr/lib/systemd/system/ssh.service",
+            "[Unit]\nConditionPathExists=!/etc/ssh/sshd_not_to_be_run\n",
+        );
+        assert_eq!(because(&disabled), "no_start_link");
+        let aliased = disabled.symlink("/etc/systemd/system/sshd.service", "/lib/systemd/system/ssh.service");
+        assert_eq!(read_sshd(&aliased).enabled, Fact::Known(true));
+        let switch = aliased.file("/etc/ssh/sshd_not_to_be_run", "");
+        assert_eq!(because(&switch), "not_to_be_run");
+        let masked = switch.symlink("/etc/systemd/system/ssh.service", "/dev/null");
+        assert_eq!(because(&masked), "masked", "the alias of a masked unit is masked");
     }
 
     #[test]

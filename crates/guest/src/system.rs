@@ -57,7 +57,9 @@ fn release(files: &Files<'_>) -> Read<Option<System>> {
                 Some(id),
                 version.as_deref(),
                 None,
-                Evidence::path(path).line(1).value(text.trim()),
+                Evidence::path(path)
+                    .line(1)
+                    .value(version.as_deref().unwrap_or_default()),
             )));
         }
     }

@@ -110,23 +110,22 @@ fn debian(folder: &Path) -> PathBuf {
     root
 }
 
+fn partition(image: &Path, script: &str) {
+    let mut sfdisk = tool("sfdisk")
+        .args(["--quiet", "--no-reread", "--no-tell-kernel"])
+        .arg(image)
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    sfdisk.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
+    assert!(sfdisk.wait().unwrap().success());
+}
+
 /// A GPT disk of 34 MiB whose one partition holds the folder on the given filesystem.
 fn disk_image(folder: &Path, filesystem: &str, root: &Path) -> PathBuf {
     let image = folder.join(format!("{filesystem}.img"));
     fs::File::create(&image).unwrap().set_len(34 << 20).unwrap();
-    let mut sfdisk = tool("sfdisk")
-        .args(["--quiet", "--no-reread", "--no-tell-kernel"])
-        .arg(&image)
-        .stdin(Stdio::piped())
-        .spawn()
-        .unwrap();
-    sfdisk
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(b"label: gpt\nstart=2048, size=65536, type=linux\n")
-        .unwrap();
-    assert!(sfdisk.wait().unwrap().success());
+    partition(&image, "label: gpt\nstart=2048, size=65536, type=linux\n");
     run(tool("mke2fs")
         .args([
             "-q",
@@ -224,6 +223,25 @@ fn a_disk_without_a_system_says_so() {
     assert_eq!(facts.root, Fact::Known(None));
     assert_eq!(facts.system, Fact::Known(None));
     assert!(matches!(facts.sshd, Fact::Unknown(unknown) if unknown.code == "no_system"));
+}
+
+#[test]
+fn the_frame_of_logical_partitions_is_not_taken_for_an_unrecognised_root() {
+    let folder = tempfile::tempdir().unwrap();
+    let image = folder.path().join("logical.img");
+    fs::File::create(&image).unwrap().set_len(300 << 20).unwrap();
+    let table = "label: dos\np1: start=2048, size=100MiB, type=83\np2: size=150MiB, type=5\np5: size=32MiB, type=83\n";
+    partition(&image, table);
+    let mut bytes = fs::read(&image).unwrap();
+    bytes[OFFSET..OFFSET + 4].copy_from_slice(b"XFSB");
+    fs::write(&image, &bytes).unwrap();
+    let root = known(examined(&image).root).unwrap();
+    assert_eq!((root.filesystem.as_str(), root.partition), ("xfs", Some(1)));
+
+    // The same with room for a system in the logical partition.
+    partition(&image, &table.replace("size=32MiB", "size=128MiB"));
+    let facts = examined(&image);
+    assert!(matches!(facts.root, Fact::Unknown(unknown) if unknown.code == "filesystem_not_recognised"));
 }
 
 #[test]

@@ -1,8 +1,13 @@
 //! An embedded cloud on loopback that speaks S3, Keystone v3 and Glance v2, for trying out and for tests.
 //! It binds 127.0.0.1 only and downloads from nowhere but itself; all data lies in one folder.
 
-use std::{net::Ipv4Addr, path::Path, sync::Arc, time::Duration};
+use std::{error::Error, fmt, io, net::Ipv4Addr, path::Path, sync::Arc, time::Duration};
 
+use hyper::{
+    Request, Response,
+    body::{Body, Incoming},
+    service::{Service, service_fn},
+};
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use s3s::service::{S3Service, S3ServiceBuilder};
 use tokio::net::{TcpListener, TcpStream};
@@ -75,15 +80,16 @@ impl PracticeCloud {
                 .map_err(|error| PracticeError::folder(folder, &error))??
         };
         let s3 = s3_service(&node, &access);
-        let openstack = axum::Router::new()
+        let openstack: axum::Router = axum::Router::new()
             .merge(keystone::router())
             .merge(glance::router(&node, s3.clone()))
             .with_state(Arc::clone(&node));
+        let openstack = TowerToHyperService::new(openstack);
         node.spawn(accept(Arc::clone(&node), s3_listener, move |stream| {
-            serve_s3(stream, s3.clone())
+            serve(stream, s3.clone())
         }));
         node.spawn(accept(Arc::clone(&node), openstack_listener, move |stream| {
-            serve_openstack(stream, openstack.clone())
+            serve(stream, openstack.clone())
         }));
         node.spawn(recover(Arc::clone(&node)));
         Ok(Self { access, node })
@@ -145,16 +151,23 @@ where
     }
 }
 
-async fn serve_s3(stream: TcpStream, service: S3Service) {
-    log_broken(
-        hyper::server::conn::http1::Builder::new()
-            .serve_connection(TokioIo::new(stream), service)
-            .await,
-    );
-}
-
-async fn serve_openstack(stream: TcpStream, router: axum::Router) {
-    let service = TowerToHyperService::new(router);
+/// Answers one connection's requests. Each is carried out to its end even if the client breaks off meanwhile: between a
+/// file and its row in the database nothing may be left half done.
+async fn serve<S, B>(stream: TcpStream, service: S)
+where
+    S: Service<Request<Incoming>, Response = Response<B>> + Send + 'static,
+    S::Future: Send + 'static,
+    S::Error: fmt::Debug + Send + 'static,
+    B: Body<Data: Send> + Send + 'static,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let service = service_fn(move |request| {
+        let answer = tokio::spawn(service.call(request));
+        async move {
+            let answer = answer.await.map_err(io::Error::other)?;
+            answer.map_err(|error| io::Error::other(format!("{error:?}")))
+        }
+    });
     log_broken(
         hyper::server::conn::http1::Builder::new()
             .serve_connection(TokioIo::new(stream), service)

@@ -131,7 +131,7 @@ pub struct RootSummary {
     pub filesystem: String,
     /// Number as the table counts; null without a table.
     pub partition: Option<u32>,
-    /// What lies between partition and filesystem.
+    /// What lies between partition and filesystem, the outermost first.
     pub layers: Vec<String>,
 }
 

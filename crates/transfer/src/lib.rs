@@ -37,6 +37,7 @@ pub const CODES: &[&str] = &[
     "source_empty",
     "source_is_directory",
     "source_not_found",
+    "source_not_regular",
     "source_permission_denied",
     "source_unreadable",
 ];

@@ -14,8 +14,8 @@ use crate::job::SourceIdentity;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{code} {params:?}")]
 pub struct SourceError {
-    /// Stable code: `source_not_found`, `source_permission_denied`, `source_is_directory`, `source_empty`, `source_unreadable` or
-    /// `source_changed`.
+    /// Stable code: `source_not_found`, `source_permission_denied`, `source_is_directory`, `source_not_regular`,
+    /// `source_empty`, `source_unreadable` or `source_changed`.
     pub code: &'static str,
     /// `path`; with `source_unreadable` also `reason`, the system's own words.
     pub params: BTreeMap<String, String>,
@@ -89,7 +89,7 @@ fn open(path: PathBuf) -> Result<(File, SourceIdentity), SourceError> {
         return Err(SourceError::new("source_is_directory", &path));
     }
     if !metadata.is_file() {
-        return Err(SourceError::unreadable("not a regular file", &path));
+        return Err(SourceError::new("source_not_regular", &path));
     }
     let file = File::open(&path).map_err(|error| SourceError::io(&error, &path))?;
     let metadata = file.metadata().map_err(|error| SourceError::io(&error, &path))?;
@@ -142,7 +142,13 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn devices_are_refused_without_waiting_for_them() {
-        assert_eq!(code(Path::new("/dev/null")), "source_unreadable");
+        let device = SourceIdentity::of(Path::new("/dev/null")).unwrap_err();
+        assert_eq!(device.code, "source_not_regular");
+        assert_eq!(
+            device.params.keys().collect::<Vec<_>>(),
+            ["path"],
+            "sentences are made elsewhere"
+        );
     }
 
     #[cfg(unix)]

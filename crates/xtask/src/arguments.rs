@@ -20,7 +20,8 @@ cargo xtask bench disk [--gib N]   read a disk of N GiB (3) in every container a
                                    others, and print the ratios; wants about six times N GiB of space in target/bench
 cargo xtask fuzz [options]         run the fuzz targets in tests/fuzz
     --seconds N                    for so long each (60)
-    --only TARGET                  only this one; may be repeated";
+    --only TARGET                  only this one; may be repeated
+cargo xtask types                  write the window's TypeScript types anew from crates/api";
 
 /// One call of `cargo xtask`.
 pub(crate) enum Task {
@@ -30,6 +31,7 @@ pub(crate) enum Task {
     Fixtures { again: bool },
     Bench { gib: u64 },
     Fuzz(Fuzzing),
+    Types,
 }
 
 /// Reads the arguments after `cargo xtask`.
@@ -48,6 +50,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Outcome<Task
             Some("disk") => Task::Bench { gib: 3 },
             _ => return failure("`cargo xtask bench` wants to know what: `disk`."),
         },
+        "types" => Task::Types,
         other => return failure(format!("There is no task `{other}`.")),
     };
     while let Some(option) = arguments.next() {

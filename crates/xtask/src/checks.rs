@@ -121,6 +121,16 @@ pub(crate) fn run(mut workspace: Workspace, selection: &Selection) -> Outcome {
     steps::run(&workspace, &steps, selection.keep_going)
 }
 
+/// Writes the TypeScript types anew: the test that compares them does so when it is told to.
+pub(crate) fn write_types(workspace: &Workspace) -> Outcome {
+    child::run(
+        workspace
+            .command("cargo")
+            .args(["test", "--package", "lotse-api", "--test", "bindings"])
+            .env("UPDATE_TYPES", "1"),
+    )
+}
+
 fn checked(command: &mut Command) -> Outcome<Done> {
     child::run(command).map(|()| Done::Checked)
 }

@@ -62,6 +62,7 @@ fn main() -> ExitCode {
         Task::Fixtures { again } => fixtures::run(workspace, again),
         Task::Fuzz(fuzzing) => fuzz::run(&workspace, &fuzzing),
         Task::Bench { gib } => bench::run(&workspace, gib),
+        Task::Types => checks::write_types(&workspace),
     });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

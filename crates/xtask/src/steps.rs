@@ -80,10 +80,16 @@ pub(crate) fn run<C>(context: &C, steps: &[&Step<C>], keep_going: bool) -> Outco
     for (number, step) in (1..).zip(steps) {
         println!("\n=== {number}/{} {}: {}", steps.len(), step.name, step.what);
         let start = Instant::now();
-        let outcome = (step.run)(context).and_then(|done| match done {
-            Done::Tested(tests) if tests.failed > 0 => failure(format!("{} of its tests failed", tests.failed)),
-            done => Ok(done),
-        });
+        let broken = ended
+            .iter()
+            .find(|earlier| earlier.outcome.is_err() && step.needs.contains(&earlier.name));
+        let outcome = match broken {
+            Some(needed) => failure(format!("not begun, since it needs `{}`", needed.name)),
+            None => (step.run)(context).and_then(|done| match done {
+                Done::Tested(tests) if tests.failed > 0 => failure(format!("{} of its tests failed", tests.failed)),
+                done => Ok(done),
+            }),
+        };
         let time = start.elapsed();
         println!("--- {}: {} ({:.1} s)", step.name, word(&outcome), time.as_secs_f64());
         if let Err(Failure(sentence)) = &outcome {

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use lotse_api::{ApiError, CheckedFile};
+use lotse_api::{ApiError, CheckedFile, crossing};
+use lotse_app::Error;
 use rfd::AsyncFileDialog;
 use tauri::WebviewWindow;
 
@@ -12,7 +13,14 @@ pub(crate) async fn check_file(path: PathBuf) -> Result<CheckedFile, ApiError> {
     let asked = path.clone();
     let checked = tauri::async_runtime::spawn_blocking(move || lotse_app::check(&asked))
         .await
-        .map_err(|cause| lotse_app::Error::new("check_aborted").with("cause", cause))??;
+        .map_err(|cause| Error::new("check_aborted").with("cause", cause))?;
+    let checked = checked.map_err(|error| match path.to_str() {
+        // The file is there, but its name did not come through to the window whole.
+        Some(text) if error.code == "file_not_found" && text.contains('\u{fffd}') => {
+            Error::new("file_name_not_unicode")
+        }
+        _ => error,
+    })?;
     Ok(CheckedFile::new(path, checked))
 }
 
@@ -21,5 +29,5 @@ pub(crate) async fn check_file(path: PathBuf) -> Result<CheckedFile, ApiError> {
 pub(crate) async fn choose_files(window: WebviewWindow, title: String) -> Vec<PathBuf> {
     let dialog = AsyncFileDialog::new().set_title(title).set_parent(&window);
     let chosen = dialog.pick_files().await.unwrap_or_default();
-    chosen.iter().map(|file| file.path().to_owned()).collect()
+    chosen.iter().map(|file| crossing(file.path())).collect()
 }

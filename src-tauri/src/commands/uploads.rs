@@ -25,7 +25,8 @@ pub(crate) async fn cancel_upload(app: State<'_, App>, id: String) -> Result<Upl
 /// Takes all uploads back that have not ended.
 #[tauri::command]
 pub(crate) async fn cancel_all_uploads(app: State<'_, App>) -> Result<(), ApiError> {
-    Ok(app.uploads().cancel_all().await?)
+    app.uploads().cancel_all().await?;
+    Ok(())
 }
 
 /// Goes on with an upload that was interrupted or failed.

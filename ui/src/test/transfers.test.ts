@@ -7,9 +7,10 @@ import { fill, overall, secondsLeft } from "../features/transfers/phases";
 import { upload } from "../lib/backend/fake-data";
 import { openWindow, type OpenWindow } from "./window";
 
+/** The latest first, as the program delivers them. */
 const RUNNING = [
-  upload({ id: "one", acknowledged: 752_353_280, bytes_per_second: 12_400_000 }),
   upload({ id: "two", state: "queued" }),
+  upload({ id: "one", acknowledged: 752_353_280, bytes_per_second: 12_400_000 }),
 ];
 
 async function openPanel(uploads = RUNNING): Promise<OpenWindow> {
@@ -31,6 +32,21 @@ test("a row tells what was acknowledged, the rate and the time left", async () =
   }
 });
 
+test("the latest upload is on top, in the program's order and before the program has told of it", async () => {
+  const { backend, user } = await openPanel([
+    upload({ id: "b", details: { ...RUNNING[0]!.details, name: "newer" } }),
+    upload({ id: "a", details: { ...RUNNING[0]!.details, name: "older" } }),
+  ]);
+  const names = () =>
+    screen.getAllByTestId("upload-row").map((row) => within(row).getByRole("heading").textContent);
+  expect(names()).toEqual(["newer", "older"]);
+  backend.startUpload = (request) => Promise.resolve(upload({ id: "c", details: request.details }));
+  backend.drop(["/home/me/newest.img"]);
+  await user.click(await screen.findByTestId("upload-button"));
+  await screen.findByTestId("sent-file");
+  expect(names()).toEqual(["newest", "newer", "older"]);
+});
+
 test("cancelling one asks first and leaves the others alone", async () => {
   const { user } = await openPanel();
   const [cancel] = screen.getAllByTestId("cancel-upload");
@@ -45,11 +61,18 @@ test("cancelling one asks first and leaves the others alone", async () => {
   await waitFor(() => expect(states()).toEqual(["cancelled", "uploading"]));
 });
 
-test("cancelling all asks once", async () => {
-  const { user } = await openPanel();
+test("cancelling all asks once, and says that it takes more than what runs", async () => {
+  const { user } = await openPanel([
+    ...RUNNING,
+    upload({ id: "c", state: "interrupted" }),
+    upload({ id: "d", state: "failed" }),
+    upload({ id: "e", state: "done" }),
+  ]);
   await user.click(screen.getByTestId("cancel-all"));
-  await user.click(await screen.findByTestId("question-yes"));
-  await waitFor(() => expect(states()).toEqual(["cancelled", "cancelled"]));
+  const question = await screen.findByTestId("question");
+  for (const word of ["interrupted", "failed"]) expect(question.textContent).toContain(word);
+  await user.click(screen.getByTestId("question-yes"));
+  await waitFor(() => expect(states()).toEqual([...Array<string>(4).fill("cancelled"), "done"]));
   expect(screen.queryByTestId("cancel-all"), "nothing is left to cancel").toBeNull();
 });
 

@@ -11,7 +11,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use lotse_disk::FileSource;
+use lotse_disk::{Container, FileSource};
 use lotse_transfer::{
     CancellationToken, Claim, Job, JobFailure, JobId, JobState, Journal, NewJob, SourceIdentity, Target as _,
 };
@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Semaphore, watch};
 use uuid::Uuid;
 
-use crate::{Distribution, Environment, Error, ImageDetails, check::name_of, connections::Connections, rate::Rate};
+use crate::{Distribution, Environment, Error, ImageDetails, connections::Connections, rate::Rate};
 
 /// What a person asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,13 +125,11 @@ impl Uploads {
     pub async fn start(&self, request: &UploadRequest) -> Result<Upload, Error> {
         let details = request.details.cleaned()?;
         let source = SourceIdentity::of(&request.path)?;
-        let container = lotse_disk::identify(&FileSource::open(&request.path)?)?;
+        let disk_format = disk_format(&lotse_disk::identify(&FileSource::open(&request.path)?)?)?;
         let connection = self.inner.connections.open(&request.connection).await?;
         if !connection.openstack.regions().contains(&details.region) {
             return Err(Error::new("region_unknown").with("region", &details.region));
         }
-        // Behind a compression the format does not show; Glance wants one named and knows such files as raw.
-        let disk_format = container.format.and_then(name_of).unwrap_or_else(|| "raw".to_owned());
         let part_size = lotse_transfer::part_size(source.size, &connection.staging.limits())?;
         let new = NewJob {
             key: self.staging_key(&source.path)?,
@@ -145,7 +143,7 @@ impl Uploads {
             .map_err(|cause| Error::new("upload_details_unreadable").with("cause", cause))?,
         };
         let job = self.inner.journal.add(&new, self.inner.environment.now())?;
-        self.begin(&job).await
+        self.begin(job.id).await
     }
 
     /// Goes on with an upload that was interrupted or failed.
@@ -153,14 +151,10 @@ impl Uploads {
     /// # Errors
     /// Codes `upload_unknown`, `upload_final`, `upload_busy_elsewhere`. An upload that already runs here is no error.
     pub async fn resume(&self, id: JobId) -> Result<Upload, Error> {
-        let job = self.job(id)?;
-        if job.state.is_final() {
-            return Err(Error::new("upload_final"));
-        }
         if self.running().contains_key(&id) {
-            return Ok(self.seen(&job));
+            return self.get(id);
         }
-        self.begin(&job).await
+        self.begin(id).await
     }
 
     /// Goes on with every upload that was interrupted, oldest first, and returns them. One that another process took
@@ -178,7 +172,7 @@ impl Uploads {
         {
             match self.resume(upload.id).await {
                 Ok(upload) => resumed.push(upload),
-                Err(error) if error.code == "upload_busy_elsewhere" => {}
+                Err(error) if matches!(error.code.as_str(), "upload_busy_elsewhere" | "upload_final") => {}
                 Err(error) => return Err(error),
             }
         }
@@ -192,11 +186,7 @@ impl Uploads {
     /// be cleaned up: the upload then stands at failed and can be cancelled again.
     pub async fn cancel(&self, id: JobId) -> Result<Upload, Error> {
         self.stop(id).await;
-        let job = self.job(id)?;
-        if job.state.is_final() {
-            return Err(Error::new("upload_final"));
-        }
-        let _claim = self.claim(id).await?;
+        let (_claim, job) = self.claim(id).await?;
         let cancelled = match run::clean_up(&self.inner, &job).await {
             Ok(()) => Ok(self.inner.journal.advance(id, JobState::Cancelled)?),
             Err(cause) => {
@@ -209,24 +199,28 @@ impl Uploads {
         cancelled.map(|job| self.seen(&job))
     }
 
-    /// Takes back every upload that has not ended and that no other process works on.
+    /// Takes back every upload that has not ended, also those that were interrupted or failed, and returns how many.
     ///
     /// # Errors
-    /// The first error of [`Uploads::cancel`], after all have been tried.
-    pub async fn cancel_all(&self) -> Result<(), Error> {
+    /// The first error of [`Uploads::cancel`], after all have been tried: `upload_busy_elsewhere` for one that another
+    /// process works on.
+    pub async fn cancel_all(&self) -> Result<usize, Error> {
+        // All are told to stop before the first is cleaned up: none shall get done while the others are being taken back.
+        self.running().values().for_each(|running| running.cancel.cancel());
+        let mut cancelled = 0;
         let mut first_error = None;
         for upload in self.list()? {
             if matches!(upload.state, UploadState::Job(state) if state.is_final()) {
                 continue;
             }
             match self.cancel(upload.id).await {
-                Ok(_) => {}
-                // Ended by itself, or somebody else's, while the others were being cancelled.
-                Err(error) if matches!(error.code.as_str(), "upload_final" | "upload_busy_elsewhere") => {}
+                Ok(_) => cancelled += 1,
+                // Ended by itself while the others were being cancelled.
+                Err(error) if error.code == "upload_final" => {}
                 Err(error) => first_error = first_error.or(Some(error)),
             }
         }
-        first_error.map_or(Ok(()), Err)
+        first_error.map_or(Ok(cancelled), Err)
     }
 
     /// Removes an upload that has ended from the list.
@@ -263,17 +257,17 @@ impl Uploads {
         self.inner.changed.subscribe()
     }
 
-    async fn begin(&self, job: &Job) -> Result<Upload, Error> {
-        let claim = self.claim(job.id).await?;
+    async fn begin(&self, id: JobId) -> Result<Upload, Error> {
+        let (claim, job) = self.claim(id).await?;
         let running = Running {
             acknowledged: job.acknowledged,
             ..Running::default()
         };
         let cancel = running.cancel.clone();
-        self.running().insert(job.id, running);
-        tokio::spawn(run::run(self.clone(), job.clone(), claim, cancel));
+        self.running().insert(id, running);
+        tokio::spawn(run::run(self.clone(), job, claim, cancel));
         self.inner.changed.send_replace(());
-        self.get(job.id)
+        self.get(id)
     }
 
     /// Tells the upload to stop and waits until it has.
@@ -291,11 +285,18 @@ impl Uploads {
         }
     }
 
-    async fn claim(&self, id: JobId) -> Result<Claim, Error> {
+    /// Takes the upload for this process, and reads what the process that had it before may have written meanwhile.
+    async fn claim(&self, id: JobId) -> Result<(Claim, Job), Error> {
+        self.job(id)?;
         // Whoever lists uploads tries each lock for a moment; only a lock that stays is somebody's.
         for _ in 0..10 {
             if let Some(claim) = self.inner.journal.claim(id)? {
-                return Ok(claim);
+                let job = self.job(id)?;
+                return if job.state.is_final() {
+                    Err(Error::new("upload_final"))
+                } else {
+                    Ok((claim, job))
+                };
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -320,21 +321,27 @@ impl Uploads {
             && !job.state.is_final()
             && job.state != JobState::Failed
             && matches!(self.inner.journal.claim(job.id), Ok(Some(_)));
+        // Begun again, but not yet so far that the journal says so: what it failed of before is not how it stands now.
+        let begun_again = here.is_some() && job.state == JobState::Failed;
+        let state = match job.state {
+            _ if interrupted => UploadState::Interrupted,
+            _ if begun_again => UploadState::Job(JobState::Queued),
+            state => UploadState::Job(state),
+        };
         Upload {
             id: job.id,
             connection: job.connection.clone(),
             source_name: file_name(&job.source.path),
             details: image_details(job),
-            state: if interrupted {
-                UploadState::Interrupted
-            } else {
-                UploadState::Job(job.state)
-            },
+            state,
             acknowledged: here.map_or(job.acknowledged, |here| here.acknowledged.max(job.acknowledged)),
             total: job.source.size,
             bytes_per_second: here.and_then(|here| here.rate.bytes_per_second()),
             image_id: job.image_id.clone(),
-            failure: job.failure.clone().filter(|_| job.state == JobState::Failed),
+            failure: job
+                .failure
+                .clone()
+                .filter(|_| state == UploadState::Job(JobState::Failed)),
             created: job.created,
         }
     }
@@ -353,6 +360,21 @@ pub fn upload_id(text: &str) -> Result<JobId, Error> {
     Uuid::parse_str(text.trim())
         .map(JobId)
         .map_err(|_| Error::new("upload_unknown"))
+}
+
+/// The container's format as Glance names it.
+///
+/// # Errors
+/// Code `format_not_accepted`: refused before it is sent rather than afterwards.
+fn disk_format(container: &Container) -> Result<String, Error> {
+    let refused = |name: &str| Err(Error::new("format_not_accepted").with("format", name));
+    match (container.format, container.compression) {
+        (_, Some(compression)) if !compression.is_accepted() => refused(compression.name()),
+        (Some(format), _) if !format.is_accepted() => refused(format.name()),
+        (Some(format), _) => Ok(format.name().to_owned()),
+        // Behind a compression the format does not show; Glance wants one named and knows such files as raw.
+        (None, _) => Ok("raw".to_owned()),
+    }
 }
 
 fn file_name(path: &Path) -> String {

@@ -15,8 +15,9 @@ const POLL: Duration = Duration::from_millis(500);
 /// Works on an upload until it is done, fails or is stopped, and writes the outcome down.
 pub(super) async fn run(uploads: Uploads, job: Job, claim: Claim, cancel: CancellationToken) {
     let outcome = work(&uploads, &job, &claim, &cancel).await;
+    // `cancelled` also ends what the program's own end interrupts: such an upload has not failed, it can be resumed.
     if let Err(error) = outcome
-        && !cancel.is_cancelled()
+        && error.code != "cancelled"
     {
         tracing::warn!(job = %job.id.0, %error, "upload failed");
         if let Err(error) = uploads.inner.journal.fail(job.id, &failure(&error)) {
@@ -41,7 +42,7 @@ async fn work(uploads: &Uploads, job: &Job, claim: &Claim, cancel: &Cancellation
         image.clone()
     } else {
         send(&inner.journal, &connection.staging, claim, job, cancel, &|progress| {
-            observe(uploads, job, progress)
+            observe(uploads, job, progress);
         })
         .await?;
         // Chosen and written down before the service hears of it, so that a crash cannot leave an image nobody knows.
@@ -101,7 +102,7 @@ async fn import(connection: &OpenConnection, job: &Job, image: &str, cancel: &Ca
             .import_from_url(id, &connection.staging.object_url(&job.key))
             .await?;
     }
-    let ready = glance.wait_until_active(id, POLL, cancel, &|_| ()).await?;
+    let ready = glance.wait_until_active(id, POLL, cancel).await?;
     let same_size = ready.size.is_none_or(|size| size == job.source.size);
     let same_hash = match (&ready.os_hash_algo, &ready.os_hash_value, &job.sha512) {
         (Some(algorithm), Some(theirs), Some(ours)) if algorithm == "sha512" => theirs == ours,

@@ -197,17 +197,13 @@ impl Glance {
         id: Uuid,
         poll: Duration,
         cancel: &CancellationToken,
-        on_progress: &(dyn Fn(&Image) + Send + Sync),
     ) -> Result<Image, CloudError> {
         let waiting = async {
             let mut failed_polls = 0;
             loop {
                 match self.look(id).await {
                     Ok(image) if image.status == "active" => return Ok(image),
-                    Ok(image) => {
-                        failed_polls = 0;
-                        on_progress(&image);
-                    }
+                    Ok(_) => failed_polls = 0,
                     Err(error) if error.retryable && failed_polls < MAX_FAILED_POLLS => failed_polls += 1,
                     Err(error) => return Err(error),
                 }

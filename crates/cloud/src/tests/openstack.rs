@@ -239,11 +239,7 @@ async fn waiting_ends_with_the_image_or_with_the_tasks_own_words() {
         answer(404, &[], ""),
     ])
     .await;
-    let wait = || {
-        service.wait_until_active(Uuid::nil(), poll, &cancel, &|image| {
-            assert_eq!(image.status, "importing");
-        })
-    };
+    let wait = || service.wait_until_active(Uuid::nil(), poll, &cancel);
     assert_eq!(
         wait().await.unwrap().status,
         "active",

@@ -69,15 +69,17 @@ impl Settings {
     fn list(self) -> Option<(Vec<String>, Evidence)> {
         let (list, line) = self.config.datasource_list?;
         let index = usize::try_from(line).ok().and_then(|line| line.checked_sub(1));
-        let value = index
+        let line_text = index
             .and_then(|index| self.text.lines().nth(index))
             .unwrap_or_default()
             .trim();
-        // A list over several lines is shown in one.
-        let value = if value.ends_with(']') {
-            value.to_owned()
+        // Only the list, for a secret may stand beside it: as written where the line holds nothing else, else rebuilt.
+        let rebuilt = format!("datasource_list: [{}]", list.join(", "));
+        let bare = |text: &str| -> String { text.chars().filter(|c| !c.is_whitespace()).collect() };
+        let value = if bare(line_text) == bare(&rebuilt) {
+            line_text.to_owned()
         } else {
-            format!("datasource_list: [{}]", list.join(", "))
+            rebuilt
         };
         Some((list, Evidence::path(self.path).line(line).value(&value)))
     }
@@ -165,6 +167,24 @@ mod tests {
             .line(2)
             .value("datasource_list: [ NoCloud, ConfigDrive, OpenNebula, None ]");
         assert_eq!(sources.from, [evidence]);
+    }
+
+    #[test]
+    fn the_evidence_shows_the_list_and_nothing_else_of_its_line() {
+        for line in [
+            r#"{"password": "hunter2", "datasource_list": ["ConfigDrive", "NoCloud"]"#,
+            r#"{"datasource_list": ["ConfigDrive", "NoCloud"], "password": ["hunter2"]"#,
+            r#""datasource_list": [ConfigDrive, NoCloud] # [hunter2]"#,
+            "datasource_list: [ConfigDrive, NoCloud] # hunter2 ]",
+        ] {
+            let end = if line.starts_with('{') { "\n}\n" } else { "\n" };
+            let tree = debian().file("/etc/cloud/cloud.cfg.d/90_x.cfg", format!("{line}{end}"));
+            assert_eq!(
+                sources(&tree).from[0].value.as_deref(),
+                Some("datasource_list: [ConfigDrive, NoCloud]"),
+                "{line}"
+            );
+        }
     }
 
     #[test]

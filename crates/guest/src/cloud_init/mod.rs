@@ -125,13 +125,14 @@ fn find_version(files: &Files<'_>) -> Read<(String, Rules, Evidence)> {
             continue;
         };
         let line = (1..).zip(text.lines()).find_map(|(number, line)| {
-            let version = line.strip_prefix("__VERSION__")?.trim_start().strip_prefix('=')?.trim();
-            let version = version.trim_matches(['"', '\'']);
+            let version = line.strip_prefix("__VERSION__")?.trim_start().strip_prefix('=')?;
+            let version = version.split('#').next()?.trim().trim_matches(['"', '\'']);
             let plain = version.starts_with(|c: char| c.is_ascii_digit()) && version.len() <= 64;
-            plain.then(|| (number, version.to_owned(), line))
+            plain.then(|| (number, version.to_owned()))
         });
-        if let Some((number, version, line)) = line {
-            return Ok((version, Rules::Plain, Evidence::path(path).line(number).value(line)));
+        if let Some((number, version)) = line {
+            let value = format!("__VERSION__ = \"{version}\"");
+            return Ok((version, Rules::Plain, Evidence::path(path).line(number).value(&value)));
         }
     }
     Err(from_package.err().unwrap_or_else(|| Unknown::new("version_not_known")))
@@ -156,13 +157,25 @@ fn module_folders(files: &Files<'_>) -> Read<Vec<String>> {
     Ok(found)
 }
 
+/// Every service of cloud-init, in all releases.
+pub(crate) fn services() -> impl Iterator<Item = &'static str> {
+    let services = UNITS.iter().chain(OTHER_UNITS).copied();
+    services.filter(|unit| unit.as_bytes().ends_with(b".service"))
+}
+
+/// The switch that keeps cloud-init's generator from starting it, and its place.
+pub(crate) fn switched_off(files: &Files<'_>) -> Read<Option<(&'static str, Evidence)>> {
+    if files.stat(DISABLED)?.is_some() {
+        return Ok(Some(("disabled_file", Evidence::path(DISABLED))));
+    }
+    let settings = files.read_text(IDENTIFY, SETTINGS_LIMIT)?.unwrap_or_default();
+    Ok(disabling_policy(&settings).map(|place| ("identify_policy", place)))
+}
+
 /// `None` when cloud-init runs at boot, else why it does not; with what decides.
 fn enabled(files: &Files<'_>) -> Read<(Option<&'static str>, Option<Evidence>)> {
-    if files.stat(DISABLED)?.is_some() {
-        return Ok((Some("disabled_file"), Some(Evidence::path(DISABLED))));
-    }
-    if let Some(place) = disabling_policy(&files.read_text(IDENTIFY, SETTINGS_LIMIT)?.unwrap_or_default()) {
-        return Ok((Some("identify_policy"), Some(place)));
+    if let Some((because, place)) = switched_off(files)? {
+        return Ok((Some(because), Some(place)));
     }
     let init = services::init(files)?;
     if init == Init::Systemd {
@@ -184,12 +197,12 @@ fn enabled(files: &Files<'_>) -> Read<(Option<&'static str>, Option<Evidence>)> 
 fn disabling_policy(settings: &str) -> Option<Evidence> {
     let policies = (1..).zip(settings.lines()).filter_map(|(number, line)| {
         let (key, value) = line.split('#').next()?.split_once(':')?;
-        (key.trim() == "policy").then(|| (number, value.trim().trim_matches(['"', '\'']), line))
+        (key.trim() == "policy").then(|| (number, value.trim().trim_matches(['"', '\''])))
     });
-    let (number, value, line) = policies.last()?;
+    let (number, value) = policies.last()?;
     let modes = ["enabled", "disabled", "search", "report"];
     let mode = value.split(',').map(str::trim).rfind(|word| modes.contains(word));
-    (mode == Some("disabled")).then(|| Evidence::path(IDENTIFY).line(number).value(line.trim()))
+    (mode == Some("disabled")).then(|| Evidence::path(IDENTIFY).line(number).value(&format!("policy: {value}")))
 }
 
 #[cfg(test)]
@@ -239,6 +252,21 @@ mod tests {
             agent.evidence[0].path.as_deref(),
             Some("/etc/systemd/system/cloud-init.target.wants/cloud-init.service")
         );
+    }
+
+    #[test]
+    fn comments_beside_what_was_read_are_not_shown() {
+        let tree = debian()
+            .file(IDENTIFY, "policy: disabled # password hunter2\n")
+            .file(
+                "/usr/lib/python3/dist-packages/cloudinit/version.py",
+                "__VERSION__ = \"22.4.2\" # hunter2\n",
+            )
+            .without("/var/lib/dpkg");
+        let agent = agent(&tree);
+        assert_eq!(agent.evidence[0].value.as_deref(), Some("policy: disabled"));
+        assert_eq!(agent.version, Fact::Known("22.4.2".to_owned()));
+        assert!(!format!("{agent:?}").contains("hunter2"), "{agent:?}");
     }
 
     #[test]

@@ -36,16 +36,25 @@ fn judge(subject: &Subject) -> Finding {
 }
 
 fn damaged(subject: &Subject, cause: &str, params: BTreeMap<String, String>) -> Finding {
-    Finding { params, ..Finding::requirement(RULE.code, Status::Fail, "container_intact_damaged") }
-        .param("cause", cause)
-        .remedy("fetch_again", checksum(&subject.source.name))
+    Finding {
+        params,
+        ..Finding::requirement(RULE.code, Status::Fail, "container_intact_damaged")
+    }
+    .param("cause", cause)
+    .remedy("fetch_again", checksum(&subject.source.name))
 }
 
 /// Bytes that the partitions of a raw disk reach beyond the file: nothing else tells that such a file was cut off.
 fn cut_off(subject: &Subject, facts: &Facts) -> Option<u64> {
     let Fact::Known(table) = &facts.table else { return None };
-    let size = subject.container.virtual_size.filter(|_| subject.container.format.as_deref() == Some("raw"))?;
-    let ends = table.partitions.iter().map(|partition| partition.offset.saturating_add(partition.len));
+    let size = subject
+        .container
+        .virtual_size
+        .filter(|_| subject.container.format.as_deref() == Some("raw"))?;
+    let ends = table
+        .partitions
+        .iter()
+        .map(|partition| partition.offset.saturating_add(partition.len));
     ends.max()?.checked_sub(size).filter(|missing| *missing > 0)
 }
 

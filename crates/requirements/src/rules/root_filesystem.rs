@@ -11,7 +11,6 @@ pub(super) const RULE: Rule = Rule {
     reasons: &[
         "root_filesystem_accepted",
         "root_filesystem_only_candidate",
-        "root_filesystem_inside_layer",
         "root_filesystem_ext2",
         "root_filesystem_not_accepted",
         "root_filesystem_missing",
@@ -35,8 +34,6 @@ fn judge(subject: &Subject) -> Finding {
     let finding = match root.filesystem.as_str() {
         "ext3" | "ext4" if root.read => found(Status::Pass, "root_filesystem_accepted"),
         "ext3" | "ext4" => found(Status::Unknown, "root_filesystem_only_candidate"),
-        // What stands inside may well be ext4.
-        "lvm" | "luks" | "mdraid" => found(Status::Unknown, "root_filesystem_inside_layer"),
         "ext2" => found(Status::Fail, "root_filesystem_ext2").remedy(
             "add_journal",
             vec![

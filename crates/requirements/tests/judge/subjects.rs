@@ -43,6 +43,7 @@ pub(crate) fn ready() -> Subject {
                 )],
             }),
         }),
+        damage: None,
     }
 }
 
@@ -152,6 +153,7 @@ pub(crate) fn unopened(name: &str, format: Option<&str>, kind: DiskProblemKind, 
         container,
         compression: None,
         facts: Err(problem),
+        damage: None,
     }
 }
 
@@ -308,7 +310,7 @@ fn disks() -> Vec<Subject> {
         with(|facts| facts.sshd = Fact::Unknown(unknown())),
         with(|facts| facts.root = Fact::Known(Some(root("ext4", false)))),
         with(|facts| facts.root = Fact::Known(Some(root("ext2", true)))),
-        with(|facts| facts.root = Fact::Known(Some(root("lvm", false)))),
+        with(|facts| facts.root = Fact::Unknown(Unknown::new("root_inside_layer").with("layers", "lvm"))),
         with(|facts| {
             facts.root = Fact::Known(Some(Root {
                 partition: None,

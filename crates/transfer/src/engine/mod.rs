@@ -363,7 +363,10 @@ impl Sending<'_> {
             return Ok(());
         }
         self.become_uploading(now).await?;
-        self.advance(JobState::Verifying).await
+        self.advance(JobState::Verifying).await?;
+        // No byte more, but whoever follows the upload shall see its new state: putting a large object together takes a while.
+        self.report(0);
+        Ok(())
     }
 
     async fn advance(&self, to: JobState) -> Result<(), SendError> {

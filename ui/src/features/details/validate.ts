@@ -5,6 +5,7 @@ import type { ApiError } from "../../lib/generated/bindings";
 
 const LONGEST_NAME = 255;
 const LONGEST_NOTES = 16_000;
+const MOST_TAGS = 128;
 
 const TAG = /^[\p{Alphabetic}\p{N}:_-]+$/u;
 /** Control characters, and those of four UTF-8 bytes, which image services do not store. */
@@ -28,10 +29,16 @@ export function tagProblem(tag: string): ApiError | null {
   return valid ? null : problem("details_tag_invalid", { tag });
 }
 
+export function tagsProblem(tags: readonly string[]): ApiError | null {
+  return tags.length > MOST_TAGS ? problem("details_too_many_tags", { most: String(MOST_TAGS) }) : null;
+}
+
 export function notesProblem(typed: string): ApiError | null {
-  return [...typed.trim()].length > LONGEST_NOTES
-    ? problem("details_notes_too_long", { most: String(LONGEST_NOTES) })
-    : null;
+  const notes = typed.trim();
+  if ([...notes].length > LONGEST_NOTES)
+    return problem("details_notes_too_long", { most: String(LONGEST_NOTES) });
+  const character = NOT_STORED.exec(notes.replaceAll(/[\n\r\t]/g, ""))?.[0];
+  return character === undefined ? null : problem("details_notes_character", { character });
 }
 
 /** Adds a tag unless it is there already; upper and lower case are the same tag, the first writing stays. */

@@ -7,6 +7,7 @@ import { asApiError, type Backend, type Unsubscribe } from "../../lib/backend/ba
 import type { ApiError, CheckedFile } from "../../lib/generated/bindings";
 import { m } from "../../lib/paraglide/messages.js";
 import { errorText, verdictTitle } from "../../lib/text";
+import { Draft } from "../details/draft.svelte";
 
 export type Check =
   { state: "checking" } | { state: "checked"; file: CheckedFile } | { state: "failed"; error: ApiError };
@@ -19,6 +20,8 @@ export class DroppedFile {
   open = $state(true);
   /** The upload made of it, once there is one. */
   uploadId = $state<string | null>(null);
+  /** What was typed into the form; it outlives every new check. */
+  readonly draft = new Draft();
   /** Counts the checks, so that the answer to an older one is not taken for the latest. */
   checks = 0;
 
@@ -85,18 +88,20 @@ export class Files {
     }
   }
 
-  /** Takes new files in; one that is there already is checked again. Several at once come folded, so that all are seen. */
+  /**
+   * Takes new files in; one that is there already comes to the top, keeps what was typed and is checked again. Several
+   * at once come folded, so that all are seen.
+   */
   add(paths: readonly string[]): void {
     const unique = [...new Set(paths)];
     for (const path of unique.toReversed()) {
-      const file = new DroppedFile(path);
-      const known = this.#all.get(path);
+      const file = this.#all.get(path) ?? new DroppedFile(path);
       // What is being sent right now is not offered to be sent once more.
-      if (known && this.#isUnderWay(known.uploadId)) file.uploadId = known.uploadId;
+      if (!this.#isUnderWay(file.uploadId)) file.uploadId = null;
       this.#all.delete(path);
       this.#all.set(path, file);
     }
-    if (unique.length > 0 && this.#all.size > 1) {
+    if (unique.length > 0) {
       for (const file of this.#all.values()) file.open = unique.length === 1 && file.path === unique[0];
     }
     for (const path of unique) {

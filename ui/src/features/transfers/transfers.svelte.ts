@@ -11,6 +11,7 @@ import { isRunning, overall, stateWord } from "./phases";
 export class Transfers {
   #backend: Backend;
   #onDone: () => void;
+  /** The latest first, as the program delivers them. */
   #uploads = $state.raw<Upload[]>([]);
   #error = $state.raw<ApiError | null>(null);
   #reported = false;
@@ -23,7 +24,7 @@ export class Transfers {
 
   /** The latest first. */
   get all(): Upload[] {
-    return this.#uploads.toReversed();
+    return this.#uploads;
   }
 
   get running(): Upload[] {
@@ -62,7 +63,7 @@ export class Transfers {
   /** Rejects with an `ApiError`. */
   async send(request: UploadRequest): Promise<Upload> {
     const upload = await this.#backend.startUpload(request);
-    if (!this.find(upload.id)) this.#uploads = [...this.#uploads, upload];
+    if (!this.find(upload.id)) this.#uploads = [upload, ...this.#uploads];
     return upload;
   }
 

@@ -24,10 +24,12 @@ export interface Backend {
   onDragging(callback: (over: boolean) => void): Unsubscribe;
   connections(): Promise<Connection[]>;
   startUpload(request: UploadRequest): Promise<Upload>;
+  /** The latest first. */
   uploads(): Promise<Upload[]>;
-  /** The whole current list, at most ten times a second. */
+  /** The whole current list, the latest first, at most ten times a second. */
   onUploads(callback: (uploads: Upload[]) => void): Unsubscribe;
   cancelUpload(id: string): Promise<void>;
+  /** Cancels every upload that has not ended, also interrupted and failed ones. */
   cancelAllUploads(): Promise<void>;
   resumeUpload(id: string): Promise<void>;
   /** Takes an upload that has come to its end off the list. */

@@ -155,7 +155,7 @@ export class FakeBackend implements Backend {
       details: request.details,
       state: "queued",
     });
-    this.setUploads([...this.#uploads, started]);
+    this.setUploads([started, ...this.#uploads]);
     if (this.#options.uploadStep !== undefined) void this.#run(started.id);
     return Promise.resolve(started);
   }
@@ -179,7 +179,7 @@ export class FakeBackend implements Backend {
 
   cancelAllUploads(): Promise<void> {
     this.setUploads(
-      this.#uploads.map((one) => (AFTER_SENDING[one.state] ? { ...one, state: "cancelled" } : one)),
+      this.#uploads.map((one) => (one.state === "done" ? one : { ...one, state: "cancelled", error: null })),
     );
     return Promise.resolve();
   }

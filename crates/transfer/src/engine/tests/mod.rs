@@ -34,7 +34,9 @@ impl Upload {
     fn of(size: usize) -> Upload {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("disk.raw");
-        let content: Vec<u8> = (0..size).map(|index| (index * 31 + index / 256).to_le_bytes()[0]).collect();
+        let content: Vec<u8> = (0..size)
+            .map(|index| (index * 31 + index / 256).to_le_bytes()[0])
+            .collect();
         std::fs::write(&path, &content).unwrap();
         let journal = Journal::open(&folder.path().join("journal")).unwrap();
         let new = NewJob {
