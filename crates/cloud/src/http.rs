@@ -123,7 +123,7 @@ impl From<reqwest::Error> for NoAnswer {
 }
 
 /// The innermost cause in the system's words, without the address, which may be signed.
-fn reason(error: reqwest::Error) -> String {
+pub(crate) fn reason(error: reqwest::Error) -> String {
     let error = error.without_url();
     let mut cause: &dyn std::error::Error = &error;
     while let Some(source) = cause.source() {

@@ -1,8 +1,10 @@
-//! Clients of the services: S3 object storage as a target for uploads, Keystone and Glance for images.
+//! Clients of the services: S3 object storage as a target for uploads, Keystone and Glance for images; files on web
+//! servers as a source.
 
 mod error;
 mod http;
 mod openstack;
+mod range;
 mod s3;
 mod secret;
 
@@ -10,6 +12,7 @@ pub use self::{
     error::CloudError,
     http::http_client,
     openstack::{Glance, Image, KeystoneConfig, NewImage, OpenStack, Task, TaskStatus},
+    range::RangeFile,
     s3::{S3, S3Config},
     secret::Secret,
 };
@@ -32,7 +35,21 @@ pub const CODES: &[&str] = &[
     "glance_server_error",
     "glance_timeout",
     "glance_unreachable",
+    "http_address_invalid",
+    "http_answer_invalid",
+    "http_busy",
+    "http_changed",
     "http_client_failed",
+    "http_empty",
+    "http_forbidden",
+    "http_no_ranges",
+    "http_not_found",
+    "http_redirect_refused",
+    "http_rejected",
+    "http_server_error",
+    "http_timeout",
+    "http_truncated",
+    "http_unreachable",
     "image_gone",
     "image_import_failed",
     "keystone_answer_invalid",

@@ -38,8 +38,10 @@ pub enum Format {
     /// 7-Zip archive; not accepted.
     #[serde(rename = "7z")]
     SevenZip,
-    /// tar archive (also OVA); not accepted.
+    /// tar archive; not accepted.
     Tar,
+    /// Open Virtualization appliance, a tar archive with disks in it; not accepted.
+    Ova,
 }
 
 impl Format {
@@ -61,6 +63,7 @@ impl Format {
             Self::Zip => "zip",
             Self::SevenZip => "7z",
             Self::Tar => "tar",
+            Self::Ova => "ova",
         }
     }
 

@@ -31,6 +31,11 @@ pub struct Error {
 impl Error {
     /// Every code that this crate makes. Each has the texts `error_<code>` and `error_<code>_next` in `ui/messages`.
     pub const CODES: &'static [&'static str] = &[
+        "bzip2_corrupt",
+        "bzip2_crc",
+        "bzip2_trailing",
+        "bzip2_truncated",
+        "compressed_twice",
         "container_truncated",
         "file_empty",
         "file_is_directory",
@@ -41,6 +46,10 @@ impl Error {
         "file_unreadable",
         "format_not_accepted",
         "format_not_read_yet",
+        "gzip_corrupt",
+        "gzip_crc",
+        "gzip_trailing",
+        "gzip_truncated",
         "not_a_disk_image",
         "qcow2_backing_file",
         "qcow2_compression",
@@ -48,10 +57,23 @@ impl Error {
         "qcow2_data_file",
         "qcow2_encrypted",
         "qcow2_features",
+        "qcow2_marked_corrupt",
         "read_past_end",
         "source_too_short",
         "two_formats",
+        "unpacked_too_large",
+        "vdi_corrupt",
+        "vdi_features",
+        "vdi_parent",
+        "vhdx_corrupt",
+        "vhdx_features",
+        "vhdx_parent",
         "virtual_size_too_large",
+        "vmdk_corrupt",
+        "vmdk_features",
+        "vmdk_foreign_extent",
+        "vmdk_parent",
+        "vmdk_part",
     ];
 
     /// An error of the given kind with a stable code (`snake_case`).
@@ -116,11 +138,13 @@ mod tests {
     use std::{collections::BTreeSet, fs, path::Path};
 
     use super::*;
+    use crate::Note;
 
     /// A code that is not listed would reach a person without a sentence.
     #[test]
     fn every_code_in_the_source_is_listed_and_every_listed_code_is_made() {
         let mut made = BTreeSet::new();
+        let mut notes = BTreeSet::new();
         let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
         while let Some(folder) = folders.pop() {
             for entry in fs::read_dir(folder).unwrap() {
@@ -130,6 +154,8 @@ mod tests {
                     continue;
                 }
                 let text = fs::read_to_string(path).unwrap();
+                let code = |piece: &str| piece.split('"').next().map(str::to_owned);
+                notes.extend(text.split("Note::new(\"").skip(1).filter_map(code));
                 // A code is always named right after its kind.
                 for piece in text.split("Error::new(Kind::").skip(1) {
                     let Some((_, rest)) = piece.split_once(", \"") else {
@@ -146,6 +172,13 @@ mod tests {
         }
         let listed: BTreeSet<String> = Error::CODES.iter().map(|code| (*code).to_owned()).collect();
         assert_eq!(made, listed, "codes made in the source (left) and codes listed (right)");
+        let listed: BTreeSet<String> = Note::CODES.iter().map(|code| (*code).to_owned()).collect();
+        // This test has the pattern that it looks for.
+        notes.retain(|code| code.starts_with(|c: char| c.is_ascii_lowercase()));
+        assert_eq!(
+            notes, listed,
+            "notes made in the source (left) and notes listed (right)"
+        );
     }
 
     #[test]
@@ -160,11 +193,15 @@ mod tests {
                     "{language}: error_{code}_next"
                 );
             }
+            for code in Note::CODES {
+                assert!(texts[format!("note_{code}")].is_string(), "{language}: note_{code}");
+            }
         }
     }
 
     #[test]
     fn the_list_of_codes_is_sorted() {
         assert!(Error::CODES.is_sorted());
+        assert!(Note::CODES.is_sorted());
     }
 }

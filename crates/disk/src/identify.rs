@@ -1,8 +1,13 @@
-//! What kind of container a file is, from its first and last bytes. Cheap: two small reads, no table is followed.
+//! What kind of container a file is, from its first and last bytes. Cheap: two small reads, and of a VHDX file the tables
+//! that say how large its disk is.
 
+mod ambiguous;
+
+use self::ambiguous::Ends;
 use crate::{
     Compression, Container, Error, Format, Kind, Result, Source,
-    bytes::{be32, be64, has, le16, le32, le64},
+    bytes::{be32, be64, has, le32, le64},
+    compressed, vdi, vhdx, vmdk,
 };
 
 /// Bytes read from the beginning: enough for the superblocks of btrfs (64 KiB + 4 KiB) and UFS2 (64 KiB + 8 KiB).
@@ -11,49 +16,88 @@ const HEAD: u64 = 72 * 1024;
 /// VHD and DMG end in a trailer of one sector.
 const TRAILER: u64 = 512;
 
-/// VMDK descriptors are text of at most 20 sectors (VMware Virtual Disk Format 5.0, "The Descriptor File").
-const VMDK_DESCRIPTOR: usize = 20 * 512;
-
-/// Tells from its bytes alone what a file is. Compressed files are not unpacked: their `format` is `None`.
+/// Tells from its bytes alone what a file is. Of a compressed file, only the beginning is unpacked.
 ///
 /// # Errors
-/// `not_a_disk_image` ([`Kind::Corrupt`]) when nothing is recognised, `two_formats` ([`Kind::Refused`]) when the file
-/// is a container and a partitioned raw disk at once, and what the source says when it cannot be read.
+/// `not_a_disk_image` ([`Kind::Corrupt`]) when nothing is recognised, `two_formats` ([`Kind::Refused`]) when another
+/// program could take the file for another format, and what the source says when it cannot be read.
 pub fn identify(source: &dyn Source) -> Result<Container> {
     let head = read(source, 0, HEAD)?;
     let tail = read(source, source.len().saturating_sub(TRAILER), TRAILER)?;
+    let ends = Ends {
+        head: &head,
+        tail: &tail,
+    };
     if let Some(compression) = compression(&head) {
-        return Ok(Container {
-            format: None,
-            variant: None,
-            virtual_size: None,
-            compression: Some(compression),
-        });
+        ambiguous::refuse(&ends, &hidden(compression))?;
+        return inside(source, compression);
     }
-    if let Some(container) = container(&head) {
-        if is_partitioned(&head) {
-            // A cloud that takes such a file for raw would start what a guest has written into it (CVE-2024-32498).
-            return Err(Error::new(Kind::Refused, "two_formats")
-                .with("format", name(container.format))
-                .with("other", name(Some(Format::Raw))));
-        }
-        return Ok(container);
+    let container = first_match(&head, &tail, source.len());
+    let mut container = container.ok_or_else(|| Error::new(Kind::Corrupt, "not_a_disk_image"))?;
+    ambiguous::refuse(&ends, &container)?;
+    if container.format == Some(Format::Vhdx)
+        && let Some((variant, virtual_size)) = vhdx::describe(source)?
+    {
+        container.variant = Some(variant.to_owned());
+        container.virtual_size = Some(virtual_size);
     }
-    if let Some(container) = archive(&head) {
-        return Ok(container);
+    Ok(container)
+}
+
+/// A compressed file whose content is not known.
+fn hidden(compression: Compression) -> Container {
+    Container {
+        format: None,
+        variant: None,
+        virtual_size: None,
+        compression: Some(compression),
     }
-    if let Some(container) = trailer(&tail) {
-        return Ok(container);
+}
+
+/// What the beginning of a compressed file's content shows. What it does not show, for example how large a raw disk is
+/// or a trailer, only unpacking tells; `format` is `None` where nothing is recognised so far.
+fn inside(source: &dyn Source, compression: Compression) -> Result<Container> {
+    let hidden = hidden(compression);
+    if !compression.is_accepted() {
+        return Ok(hidden);
     }
-    // ECMA-119, 8.1.2: standard identifier of the first volume descriptor in sector 16. An ISO file with a partition
-    // table besides (isohybrid) stays an installation medium.
-    if has(&head, 0x8001, b"CD001") {
-        return Ok(found(Format::Iso, None, Some(source.len())));
+    let head = match compressed::head(source, compression, usize::try_from(HEAD).unwrap_or(0)) {
+        Ok(head) => head,
+        Err(error) if error.kind() == Kind::Io => return Err(error),
+        // Opening it says what is damaged.
+        Err(_) => return Ok(hidden),
+    };
+    // A file can be made that unpacks to itself: only one layer is ever looked through.
+    if self::compression(&head).is_some() {
+        return Ok(hidden);
     }
-    if has(&head, 510, &[0x55, 0xaa]) || is_gpt(&head) || is_filesystem(&head) {
-        return Ok(found(Format::Raw, None, Some(source.len())));
-    }
-    Err(Error::new(Kind::Corrupt, "not_a_disk_image"))
+    let Some(found) = first_match(&head, &[], head.len() as u64) else {
+        return Ok(hidden);
+    };
+    ambiguous::refuse(&Ends { head: &head, tail: &[] }, &found)?;
+    let is_known = !matches!(found.format, Some(Format::Raw | Format::Iso));
+    Ok(Container {
+        virtual_size: found.virtual_size.filter(|_| is_known),
+        compression: Some(compression),
+        ..found
+    })
+}
+
+/// The format whose mark is the surest; whether another one fits besides is [`ambiguous`]'s question.
+fn first_match(head: &[u8], tail: &[u8], len: u64) -> Option<Container> {
+    container(head)
+        .or_else(|| archive(head))
+        .or_else(|| trailer(tail))
+        .or_else(|| {
+            let format = if is_iso(head) {
+                Format::Iso
+            } else if has_boot_signature(head) || is_gpt(head) || is_filesystem(head) {
+                Format::Raw
+            } else {
+                return None;
+            };
+            Some(found(format, None, Some(len)))
+        })
 }
 
 /// The format's name as in `report-json.md`.
@@ -77,7 +121,8 @@ fn found(format: Format, variant: Option<&str>, virtual_size: Option<u64>) -> Co
     }
 }
 
-fn compression(head: &[u8]) -> Option<Compression> {
+/// Which compression begins with these bytes; 16 are enough.
+pub(crate) fn compression(head: &[u8]) -> Option<Compression> {
     // RFC 1952, 2.3: ID1, ID2, and deflate as the only method.
     if has(head, 0, &[0x1f, 0x8b, 8]) {
         return Some(Compression::Gzip);
@@ -115,23 +160,11 @@ fn container(head: &[u8]) -> Option<Container> {
     if has(head, 0, b"vhdxfile") {
         return Some(found(Format::Vhdx, None, None));
     }
-    // VirtualBox VDICore.h: VDI_IMAGE_SIGNATURE after 64 bytes of text; type and size of header version 1.
-    if le32(head, 64) == 0xbeda_107f {
-        let variant = match le32(head, 76) {
-            1 => Some("dynamic"),
-            2 => Some("static"),
-            3 => Some("undo"),
-            4 => Some("differencing"),
-            _ => None,
-        };
-        return Some(found(
-            Format::Vdi,
-            variant,
-            (le32(head, 68) >> 16 == 1).then(|| le64(head, 368)),
-        ));
+    if let Some((variant, size)) = vdi::describe(head) {
+        return Some(found(Format::Vdi, variant, size));
     }
-    if let Some(container) = vmdk(head) {
-        return Some(container);
+    if let Some((variant, size)) = vmdk::describe(head) {
+        return Some(found(Format::Vmdk, variant.as_deref(), size));
     }
     // Virtual Hard Disk Image Format Specification: a copy of the footer at the beginning of all but fixed disks.
     if has(head, 0, b"conectix") {
@@ -150,47 +183,6 @@ fn container(head: &[u8]) -> Option<Container> {
         return Some(found(Format::Luks, None, None));
     }
     None
-}
-
-/// VMware Virtual Disk Format 5.0: hosted sparse extents, ESX sparse extents, descriptors of their own.
-fn vmdk(head: &[u8]) -> Option<Container> {
-    if has(head, 0, b"KDMV") {
-        // SparseExtentHeader: flags at 8, capacity in sectors at 12, descriptor's place and size in sectors at 28 and 36.
-        let start = le64(head, 28)
-            .checked_mul(512)
-            .and_then(|start| usize::try_from(start).ok());
-        let create_type = start.and_then(|start| head.get(start..)).and_then(create_type);
-        // Bit 16: grains are compressed, by method 1 (deflate).
-        let compressed = le32(head, 8) & 0x1_0000 != 0 && le16(head, 77) == 1;
-        let variant = create_type.unwrap_or_else(|| {
-            if compressed {
-                "streamOptimized"
-            } else {
-                "monolithicSparse"
-            }
-            .to_owned()
-        });
-        return Some(found(Format::Vmdk, Some(&variant), le64(head, 12).checked_mul(512)));
-    }
-    if has(head, 0, b"COWD") {
-        return Some(found(
-            Format::Vmdk,
-            Some("vmfsSparse"),
-            Some(u64::from(le32(head, 12)).saturating_mul(512)),
-        ));
-    }
-    if has(head, 0, b"# Disk DescriptorFile") {
-        return Some(found(Format::Vmdk, create_type(head).as_deref(), None));
-    }
-    None
-}
-
-/// The value of `createType="…"`, if it is a word.
-fn create_type(descriptor: &[u8]) -> Option<String> {
-    let text = String::from_utf8_lossy(descriptor.get(..descriptor.len().min(VMDK_DESCRIPTOR))?).into_owned();
-    let value = text.lines().find_map(|line| line.trim().strip_prefix("createType"))?;
-    let word = value.trim_start().strip_prefix('=')?.trim().trim_matches('"');
-    (!word.is_empty() && word.len() <= 40 && word.chars().all(|c| c.is_ascii_alphanumeric())).then(|| word.to_owned())
 }
 
 /// A VHD footer: current size at 48, type at 60, both big endian.
@@ -214,36 +206,67 @@ fn archive(head: &[u8]) -> Option<Container> {
     }
     // POSIX.1-2017 pax, "ustar Interchange Format": the field magic.
     if has(head, 257, b"ustar") {
-        return Some(found(Format::Tar, None, None));
+        let format = if is_appliance(head) { Format::Ova } else { Format::Tar };
+        return Some(found(format, None, None));
     }
     None
+}
+
+/// DMTF DSP0243 (OVF 2.1), 6.2 "Distribution as a single file": the descriptor, `….ovf`, is the archive's first file.
+/// Some programs put a record with long attributes before it.
+fn is_appliance(tar: &[u8]) -> bool {
+    let mut at = 0_usize;
+    for _ in 0..4 {
+        let Some(header) = tar.get(at..).filter(|rest| rest.len() >= 512) else {
+            return false;
+        };
+        // POSIX.1-2017 ustar: name at 0, size in octal at 124, type at 156; pax types x and g, GNU's type L.
+        let name = header.get(..100).unwrap_or_default();
+        let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
+        if !matches!(header.get(156), Some(b'x' | b'g' | b'L')) {
+            return name.to_ascii_lowercase().ends_with(b".ovf");
+        }
+        let digits = header.get(124..136).unwrap_or_default();
+        let size = digits
+            .iter()
+            .filter(|digit| matches!(digit, b'0'..=b'7'))
+            .fold(0_usize, |size, digit| {
+                size.saturating_mul(8).saturating_add(usize::from(digit - b'0'))
+            });
+        at = at
+            .saturating_add(512)
+            .saturating_add(size.div_ceil(512).saturating_mul(512));
+    }
+    false
 }
 
 fn trailer(tail: &[u8]) -> Option<Container> {
-    // Virtual PC before 2004 wrote a footer of 511 bytes.
-    for start in [0, 1] {
-        if has(tail, start, b"conectix") {
-            return tail.get(start..).map(vhd);
-        }
+    if let Some(footer) = vhd_trailer(tail) {
+        return Some(vhd(footer));
     }
-    // Apple's UDIF trailer: magic, version 4, its own length.
-    if has(tail, 0, b"koly") && be32(tail, 4) == 4 && be32(tail, 8) == 512 {
-        return Some(found(Format::Dmg, None, None));
-    }
-    None
+    is_dmg(tail).then(|| found(Format::Dmg, None, None))
 }
 
-/// Does a boot sector with at least one plausible partition, or a GPT header, stand where a raw disk has it? Inside the
-/// header of a container, these places hold no guest data.
-fn is_partitioned(head: &[u8]) -> bool {
-    let entry = |index: usize| {
-        let at = 446 + 16 * index;
-        matches!(head.get(at), Some(0 | 0x80))
-            && head.get(at + 4).is_some_and(|kind| *kind != 0)
-            && le32(head, at + 8) != 0
-            && le32(head, at + 12) != 0
-    };
-    has(head, 512, b"EFI PART") || (has(head, 510, &[0x55, 0xaa]) && (0..4).any(entry))
+/// The footer of a VHD. Virtual PC before 2004 wrote one of 511 bytes.
+fn vhd_trailer(tail: &[u8]) -> Option<&[u8]> {
+    let start = (0..=1).find(|start| has(tail, *start, b"conectix"))?;
+    tail.get(start..)
+}
+
+/// Apple's UDIF trailer: magic, version 4, its own length.
+fn is_dmg(tail: &[u8]) -> bool {
+    has(tail, 0, b"koly") && be32(tail, 4) == 4 && be32(tail, 8) == 512
+}
+
+/// ECMA-119, 8.1.2: standard identifier of the first volume descriptor in sector 16. An ISO file with a partition table
+/// besides (isohybrid) stays an installation medium.
+fn is_iso(head: &[u8]) -> bool {
+    has(head, 0x8001, b"CD001")
+}
+
+/// The last two bytes of a sector that a BIOS starts from.
+fn has_boot_signature(head: &[u8]) -> bool {
+    has(head, 510, &[0x55, 0xaa])
 }
 
 /// UEFI 2.10, 5.3.2: the header's signature at the second sector, of 512 or 4096 bytes.
@@ -253,8 +276,8 @@ fn is_gpt(head: &[u8]) -> bool {
 
 /// Filesystems and other things that may begin at a disk's first sector without any partition table.
 fn is_filesystem(head: &[u8]) -> bool {
-    // ext2/3/4 (s_magic at 56 of the superblock), XFS, btrfs, f2fs, UFS2 and UFS1, LVM, mdraid 1.2, swap.
-    has(head, 1024 + 56, &[0x53, 0xef])
+    // ext2/3/4, XFS, btrfs, f2fs, UFS2 and UFS1, LVM, mdraid 1.2, swap.
+    is_ext(head)
         || has(head, 0, b"XFSB")
         || has(head, 0x1_0040, b"_BHRfS_M")
         || has(head, 1024, &[0x10, 0x20, 0xf5, 0xf2])
@@ -263,4 +286,10 @@ fn is_filesystem(head: &[u8]) -> bool {
         || has(head, 512, b"LABELONE")
         || has(head, 4096, &[0xfc, 0x4e, 0x2b, 0xa9])
         || has(head, 4086, b"SWAPSPACE2")
+}
+
+/// ext2/3/4: the superblock at 1024 has `s_magic` at 56, `s_log_block_size` (blocks of 1 to 64 KiB) at 24 and
+/// `s_rev_level` (0 or 1) at 76. Two bytes alone are in too many files by chance.
+fn is_ext(head: &[u8]) -> bool {
+    has(head, 1024 + 56, &[0x53, 0xef]) && le32(head, 1024 + 24) <= 6 && le32(head, 1024 + 76) <= 1
 }

@@ -5,8 +5,8 @@ mod header;
 
 use std::{ops::Range, sync::Arc};
 
-use self::{compressed::Method, header::Header};
-use crate::{Error, ExtentKind, Kind, Result, Source, lru::Lru};
+use self::header::Header;
+use crate::{Error, ExtentKind, Kind, Note, Result, Source, codec::Method, disk::Reader, lru::Lru};
 
 /// Memory for L2 tables and for decompressed clusters, in bytes each; one of a size above it is still kept.
 const CACHE: u64 = 16 * 1024 * 1024;
@@ -23,6 +23,12 @@ const COMPRESSED: u64 = 1 << 62;
 /// "Standard Cluster Descriptor": bit 0, reads as zeros.
 const ZERO: u64 = 1;
 
+/// "Subcluster Allocation Bitmap": bits 0 to 31 say which subclusters are allocated.
+const ALL_ALLOCATED: u64 = 0xffff_ffff;
+
+/// "Extended L2 Entries": subclusters of a cluster.
+const SUBCLUSTERS: usize = 32;
+
 /// An open qcow2 file.
 pub(crate) struct Qcow2 {
     source: Arc<dyn Source>,
@@ -33,7 +39,7 @@ pub(crate) struct Qcow2 {
     clusters: Lru<Arc<[u8]>>,
 }
 
-/// Where the bytes of a guest cluster are.
+/// Where the bytes of a guest cluster, or subcluster, are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mapping {
     Unallocated,
@@ -44,6 +50,13 @@ enum Mapping {
     Compressed(u64, u64),
 }
 
+/// A part of the virtual disk that can be read in one go.
+struct Span {
+    mapping: Mapping,
+    /// Bytes, never 0.
+    len: u64,
+}
+
 impl Mapping {
     fn kind(self) -> ExtentKind {
         match self {
@@ -51,6 +64,15 @@ impl Mapping {
             Self::Zero => ExtentKind::Zero,
             Self::Data(_) | Self::Compressed(..) => ExtentKind::Data,
         }
+    }
+}
+
+/// Can the next unit be read together with the first, which begins `len` bytes before it?
+fn follows(first: Mapping, len: u64, next: Mapping) -> bool {
+    match first {
+        Mapping::Data(host) => next == Mapping::Data(host.saturating_add(len)),
+        Mapping::Compressed(..) => false,
+        Mapping::Unallocated | Mapping::Zero => next == first,
     }
 }
 
@@ -73,10 +95,6 @@ impl Qcow2 {
         };
         qcow2.l1 = qcow2.read_l1()?;
         Ok(qcow2)
-    }
-
-    pub(crate) fn virtual_size(&self) -> u64 {
-        self.header.virtual_size
     }
 
     fn read_l1(&self) -> Result<Box<[u64]>> {
@@ -144,7 +162,19 @@ impl Qcow2 {
         Ok(Some(table))
     }
 
-    fn mapping(&self, entry: u64) -> Result<Mapping> {
+    /// What a table says about one of its units: clusters, or subclusters where the file has them.
+    fn mapping(&self, table: &[u64], unit: usize) -> Result<Mapping> {
+        let header = &self.header;
+        if !header.extended_l2 {
+            return self.cluster(table.get(unit).copied().unwrap_or(0));
+        }
+        let (index, subcluster) = (unit / SUBCLUSTERS, unit % SUBCLUSTERS);
+        let entry = table.get(index.saturating_mul(2)).copied().unwrap_or(0);
+        let bitmap = table.get(index.saturating_mul(2).saturating_add(1)).copied();
+        self.subcluster(entry, bitmap.unwrap_or(0), subcluster)
+    }
+
+    fn cluster(&self, entry: u64) -> Result<Mapping> {
         if entry & COMPRESSED != 0 {
             let (offset, len) = compressed::descriptor(entry, self.header.cluster_bits);
             return Ok(Mapping::Compressed(offset, len));
@@ -154,8 +184,8 @@ impl Qcow2 {
             return Err(corrupt("cluster", offset));
         }
         if entry & ZERO != 0 {
-            // "With version 2 ... this is always 0."
-            return if self.header.version >= 3 {
+            // "With version 2 or with extended L2 entries [...] this is always 0."
+            return if self.header.version >= 3 && !self.header.extended_l2 {
                 Ok(Mapping::Zero)
             } else {
                 Err(corrupt("cluster", offset))
@@ -168,88 +198,99 @@ impl Qcow2 {
         })
     }
 
-    /// The L1 entry for a guest offset, and the guest cluster's index in its L2 table.
+    /// "Extended L2 Entries": one bit of the bitmap's lower half says that a subcluster is allocated, one of the upper
+    /// half that it reads as zeros; both are not allowed.
+    fn subcluster(&self, entry: u64, bitmap: u64, subcluster: usize) -> Result<Mapping> {
+        let cluster = self.cluster(entry)?;
+        let allocated = bitmap >> subcluster & 1 != 0;
+        let zero = bitmap >> (subcluster + SUBCLUSTERS) & 1 != 0;
+        match cluster {
+            // Compressed clusters have no subclusters.
+            Mapping::Compressed(..) => Ok(cluster),
+            _ if allocated && zero => Err(corrupt("subclusters", entry & OFFSET_MASK)),
+            Mapping::Unallocated if bitmap & ALL_ALLOCATED != 0 => Err(corrupt("subclusters", 0)),
+            _ if zero => Ok(Mapping::Zero),
+            Mapping::Data(host) if allocated => {
+                let within = (subcluster as u64) << self.header.unit_bits();
+                Ok(Mapping::Data(host.saturating_add(within)))
+            }
+            _ => Ok(Mapping::Unallocated),
+        }
+    }
+
+    /// The L1 entry for a guest offset, and the guest unit's index in its L2 table.
     fn place(&self, offset: u64) -> (u64, usize) {
-        let cluster = offset >> self.header.cluster_bits;
-        let l2_bits = self.header.l2_bits();
-        let entry = usize::try_from(cluster >> l2_bits)
+        let covered_bits = self.header.cluster_bits + self.header.l2_bits();
+        let entry = usize::try_from(offset >> covered_bits)
             .ok()
             .and_then(|index| self.l1.get(index));
+        let unit = (offset & ((1 << covered_bits) - 1)) >> self.header.unit_bits();
         // The table has an entry for every offset below the virtual size.
-        (
-            entry.copied().unwrap_or(0),
-            usize::try_from(cluster & ((1 << l2_bits) - 1)).unwrap_or(0),
-        )
+        (entry.copied().unwrap_or(0), usize::try_from(unit).unwrap_or(0))
     }
 
-    fn mapping_at(&self, offset: u64) -> Result<Mapping> {
-        let (l1_entry, index) = self.place(offset);
-        match self.table(l1_entry)? {
-            None => Ok(Mapping::Unallocated),
-            Some(table) => self.mapping(table.get(index).copied().unwrap_or(0)),
-        }
-    }
-
-    /// Fills `buf`; the caller has checked that it lies within the virtual disk.
-    pub(crate) fn read_at(&self, buf: &mut [u8], offset: u64) -> Result<()> {
-        let mut done = 0;
-        while let Some(rest) = buf.get_mut(done..).filter(|rest| !rest.is_empty()) {
-            let at = offset.saturating_add(done as u64);
-            let in_cluster = at & (self.header.cluster_size() - 1);
-            let mapping = self.mapping_at(at)?;
-            let len = self.contiguous(mapping, at, in_cluster, rest.len())?;
-            let Some(part) = rest.get_mut(..len) else { break };
-            match mapping {
-                Mapping::Unallocated | Mapping::Zero => part.fill(0),
-                Mapping::Data(host) => {
-                    let host = host.saturating_add(in_cluster);
-                    self.check_inside("cluster", host, len as u64)?;
-                    self.source.read_at(part, host)?;
-                }
-                Mapping::Compressed(host, stored) => {
-                    let cluster = self.decompressed(host, stored)?;
-                    let start = usize::try_from(in_cluster).unwrap_or(0);
-                    let bytes = cluster.get(start..start.saturating_add(len));
-                    part.copy_from_slice(bytes.ok_or_else(|| corrupt("compressed_cluster", host))?);
-                }
+    /// What stands at a guest offset, and how far it goes on within one table: until `wanted` bytes are reached or the
+    /// next unit does not join the first.
+    fn span(&self, at: u64, wanted: u64, joins: impl Fn(Mapping, u64, Mapping) -> bool) -> Result<Span> {
+        let (l1_entry, first) = self.place(at);
+        let covered = self.header.cluster_size() << self.header.l2_bits();
+        let table_left = covered - at % covered;
+        let Some(table) = self.table(l1_entry)? else {
+            return Ok(Span {
+                mapping: Mapping::Unallocated,
+                len: table_left,
+            });
+        };
+        let size = 1 << self.header.unit_bits();
+        let within = at % size;
+        let mapping = match self.mapping(&table, first)? {
+            Mapping::Data(host) => Mapping::Data(host.saturating_add(within)),
+            other => other,
+        };
+        let mut len = size - within;
+        for unit in first.saturating_add(1).. {
+            // A bad entry is the next span's business.
+            if len >= wanted.min(table_left) || !self.mapping(&table, unit).is_ok_and(|next| joins(mapping, len, next))
+            {
+                break;
             }
-            done = done.saturating_add(len);
+            len += size;
         }
+        Ok(Span { mapping, len })
+    }
+
+    /// Fills `part` from `start` of a compressed cluster.
+    fn read_compressed(&self, host: u64, stored: u64, part: &mut [u8], start: usize) -> Result<()> {
+        let size = usize::try_from(self.header.cluster_size()).map_err(|_| corrupt("compressed_cluster", host))?;
+        if part.len() == size {
+            // Read through to the end: no one will ask for it again.
+            return self.decompress(host, stored, part);
+        }
+        let cluster = if let Some(cluster) = self.clusters.get(host) {
+            cluster
+        } else {
+            let mut bytes = vec![0; size];
+            self.decompress(host, stored, &mut bytes)?;
+            let cluster: Arc<[u8]> = bytes.into();
+            self.clusters.put(host, Arc::clone(&cluster));
+            cluster
+        };
+        let bytes = cluster.get(start..start.saturating_add(part.len()));
+        part.copy_from_slice(bytes.ok_or_else(|| corrupt("compressed_cluster", host))?);
         Ok(())
     }
 
-    /// How many of `wanted` bytes can be read in one go: to the end of the cluster, or on through clusters that follow
-    /// in the file as they do on the disk.
-    fn contiguous(&self, mapping: Mapping, at: u64, in_cluster: u64, wanted: usize) -> Result<usize> {
-        let size = self.header.cluster_size();
-        let wanted = wanted as u64;
-        let mut len = size - in_cluster;
-        if let Mapping::Data(host) = mapping {
-            while len < wanted && self.mapping_at(at.saturating_add(len))? == Mapping::Data(host + in_cluster + len) {
-                len += size;
-            }
-        }
-        Ok(usize::try_from(len.min(wanted)).unwrap_or(usize::MAX))
-    }
-
-    fn decompressed(&self, host: u64, stored: u64) -> Result<Arc<[u8]>> {
-        if let Some(cluster) = self.clusters.get(host) {
-            return Ok(cluster);
-        }
+    fn decompress(&self, host: u64, stored: u64, cluster: &mut [u8]) -> Result<()> {
         let range = self.stored_range(host, stored);
-        self.check_inside("compressed_cluster", range.start, range.end - range.start)?;
-        let stored_len = usize::try_from(range.end - range.start).map_err(|_| corrupt("compressed_cluster", host))?;
-        let mut bytes = vec![0; stored_len];
+        let len = range.end - range.start;
+        self.check_inside("compressed_cluster", host, len)?;
+        let mut bytes = vec![0; usize::try_from(len).map_err(|_| corrupt("compressed_cluster", host))?];
         self.source.read_at(&mut bytes, host)?;
-        let size = usize::try_from(self.header.cluster_size()).map_err(|_| corrupt("compressed_cluster", host))?;
-        let cluster: Arc<[u8]> = self
-            .header
+        self.header
             .method
-            .decompress(&bytes, size)
-            .ok_or_else(|| corrupt("compressed_cluster", host))?
-            .into();
-        self.clusters.put(host, Arc::clone(&cluster));
-        Ok(cluster)
+            .decompress(&bytes, cluster)
+            .map(drop)
+            .ok_or_else(|| corrupt("compressed_cluster", host))
     }
 
     /// What of a compressed cluster stands in the file. The last sector counts whole in the descriptor but the file
@@ -263,31 +304,52 @@ impl Qcow2 {
             end
         }
     }
+}
 
-    /// Kind and length of what stands at `offset`, as far as one L2 table tells.
-    pub(crate) fn run_at(&self, offset: u64) -> Result<(ExtentKind, u64)> {
-        let size = self.header.cluster_size();
-        let (l1_entry, index) = self.place(offset);
-        let Some(table) = self.table(l1_entry)? else {
-            let covered = size << self.header.l2_bits();
-            return Ok((ExtentKind::Unallocated, covered - offset % covered));
-        };
-        let mut entries = table.iter().skip(index);
-        let kind = self.mapping(entries.next().copied().unwrap_or(0))?.kind();
-        let mut len = size - offset % size;
-        for entry in entries {
-            // A bad entry is the next run's business.
-            if !self.mapping(*entry).is_ok_and(|mapping| mapping.kind() == kind) {
-                break;
+impl Reader for Qcow2 {
+    fn virtual_size(&self) -> u64 {
+        self.header.virtual_size
+    }
+
+    fn notes(&self) -> Vec<Note> {
+        self.header.notes()
+    }
+
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> Result<()> {
+        let mut done = 0;
+        while let Some(rest) = buf.get_mut(done..).filter(|rest| !rest.is_empty()) {
+            let at = offset.saturating_add(done as u64);
+            let in_cluster = at & (self.header.cluster_size() - 1);
+            let span = self.span(at, rest.len() as u64, follows)?;
+            let len = match span.mapping {
+                Mapping::Compressed(..) => self.header.cluster_size() - in_cluster,
+                _ => span.len,
+            };
+            let len = usize::try_from(len).unwrap_or(usize::MAX).min(rest.len());
+            let Some(part) = rest.get_mut(..len) else { break };
+            match span.mapping {
+                Mapping::Unallocated | Mapping::Zero => part.fill(0),
+                Mapping::Data(host) => {
+                    self.check_inside("cluster", host, len as u64)?;
+                    self.source.read_at(part, host)?;
+                }
+                Mapping::Compressed(host, stored) => {
+                    self.read_compressed(host, stored, part, usize::try_from(in_cluster).unwrap_or(0))?;
+                }
             }
-            len += size;
+            done = done.saturating_add(len);
         }
-        Ok((kind, len))
+        Ok(())
+    }
+
+    fn run_at(&self, offset: u64) -> Result<(ExtentKind, u64)> {
+        let span = self.span(offset, u64::MAX, |first, _, next| first.kind() == next.kind())?;
+        Ok((span.mapping.kind(), span.len))
     }
 
     /// See [`Disk::missing_bytes`](crate::Disk::missing_bytes). Each table is read once, however often it is referred
     /// to, so the work is bounded by the file's length.
-    pub(crate) fn missing_bytes(&self) -> Result<u64> {
+    fn missing_bytes(&self) -> Result<u64> {
         let size = self.header.cluster_size();
         let mut tables: Vec<(u64, usize)> = self
             .l1
@@ -308,14 +370,18 @@ impl Qcow2 {
                 }
                 Err(error) => return Err(error),
             };
-            let first = (l1_index as u64) << self.header.l2_bits();
-            for (cluster, entry) in (first..).zip(table.iter()) {
-                let Some(left) = self.header.virtual_size.checked_sub(cluster.saturating_mul(size)) else {
+            let first = (l1_index as u64).saturating_mul(size << self.header.l2_bits());
+            let unit_size = 1 << self.header.unit_bits();
+            let units = (size << self.header.l2_bits()) / unit_size;
+            for unit in 0..usize::try_from(units).unwrap_or(0) {
+                let at = first.saturating_add((unit as u64).saturating_mul(unit_size));
+                let left = self.header.virtual_size.saturating_sub(at);
+                if left == 0 {
                     break;
-                };
-                let range = match self.mapping(*entry)? {
+                }
+                let range = match self.mapping(&table, unit)? {
                     // Of the disk's last cluster, only what belongs to the disk is ever read.
-                    Mapping::Data(host) => host..host.saturating_add(size.min(left)),
+                    Mapping::Data(host) => host..host.saturating_add(unit_size.min(left)),
                     Mapping::Compressed(host, stored) => self.stored_range(host, stored),
                     Mapping::Unallocated | Mapping::Zero => continue,
                 };

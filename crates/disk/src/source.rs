@@ -1,4 +1,6 @@
-//! Where a container's bytes come from: a file, memory, later an HTTP range source.
+//! Where a container's bytes come from: a file, memory, or ranges fetched from far away.
+
+mod blocks;
 
 use std::{
     fmt,
@@ -8,7 +10,8 @@ use std::{
     sync::Arc,
 };
 
-use crate::{Error, Kind, Result};
+pub use self::blocks::{BlockSource, Fetch};
+use crate::{Error, ExtentKind, Kind, Result};
 
 /// Random access to the bytes of one container file, from several threads at once.
 pub trait Source: fmt::Debug + Send + Sync {
@@ -25,10 +28,16 @@ pub trait Source: fmt::Debug + Send + Sync {
     /// # Errors
     /// [`Kind::Io`] when the bytes cannot be read.
     fn read_at(&self, buf: &mut [u8], offset: u64) -> Result<()>;
+
+    /// Whether bytes are stored at `offset`, and for how long at least. `Unallocated` only where reading is sure to give
+    /// zeros, as in the holes of a sparse file; `Data` where nothing is known.
+    fn extent_at(&self, offset: u64) -> (ExtentKind, u64) {
+        (ExtentKind::Data, self.len().saturating_sub(offset))
+    }
 }
 
 /// Checks that `len` bytes at `offset` lie within a source of `available` bytes.
-fn check_range(offset: u64, len: usize, available: u64) -> Result<()> {
+pub(crate) fn check_range(offset: u64, len: usize, available: u64) -> Result<()> {
     match offset.checked_add(len as u64) {
         Some(end) if end <= available => Ok(()),
         _ => Err(Error::new(Kind::Io, "source_too_short")
@@ -98,6 +107,23 @@ impl Source for FileSource {
                 .with("offset", offset)
                 .caused_by(error)
         })
+    }
+
+    #[cfg(unix)]
+    fn extent_at(&self, offset: u64) -> (ExtentKind, u64) {
+        let left = self.len.saturating_sub(offset);
+        let until = |end: u64| end.saturating_sub(offset).min(left);
+        // `lseek` moves the file's own position, which nothing here reads from.
+        match rustix::fs::seek(&self.file, rustix::fs::SeekFrom::Data(offset)) {
+            Ok(data) if data > offset => (ExtentKind::Unallocated, until(data)),
+            Ok(_) => match rustix::fs::seek(&self.file, rustix::fs::SeekFrom::Hole(offset)) {
+                Ok(hole) if hole > offset => (ExtentKind::Data, until(hole)),
+                _ => (ExtentKind::Data, left),
+            },
+            // There is no data up to the end.
+            Err(rustix::io::Errno::NXIO) => (ExtentKind::Unallocated, left),
+            Err(_) => (ExtentKind::Data, left),
+        }
     }
 }
 

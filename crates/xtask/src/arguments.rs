@@ -1,6 +1,7 @@
 //! What is asked for on the command line.
 
 use crate::checks::Selection;
+use crate::fuzz::Fuzzing;
 use crate::programs::Profile;
 use crate::{Outcome, failure};
 
@@ -15,6 +16,11 @@ cargo xtask test [options]         set up this machine and run every check
     --keep-going                   go on after a step that failed
 cargo xtask fixtures [--again]     build the disk images that the tests read, into target/fixtures
                                    (--again: also when they are up to date)
+cargo xtask bench disk [--gib N]   read a disk of N GiB (3) in every container and compression, beside qemu-img, gzip and
+                                   others, and print the ratios; wants about six times N GiB of space in target/bench
+cargo xtask fuzz [options]         run the fuzz targets in tests/fuzz
+    --seconds N                    for so long each (60)
+    --only TARGET                  only this one; may be repeated
 cargo xtask types                  write the window's TypeScript types anew from crates/api";
 
 /// One call of `cargo xtask`.
@@ -23,6 +29,8 @@ pub(crate) enum Task {
     Run { profile: Profile },
     Test(Selection),
     Fixtures { again: bool },
+    Bench { gib: u64 },
+    Fuzz(Fuzzing),
     Types,
 }
 
@@ -37,6 +45,11 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Outcome<Task
         "run" => Task::Run { profile: Profile::Dev },
         "test" => Task::Test(Selection::default()),
         "fixtures" => Task::Fixtures { again: false },
+        "fuzz" => Task::Fuzz(Fuzzing::default()),
+        "bench" => match arguments.next().as_deref() {
+            Some("disk") => Task::Bench { gib: 3 },
+            _ => return failure("`cargo xtask bench` wants to know what: `disk`."),
+        },
         "types" => Task::Types,
         other => return failure(format!("There is no task `{other}`.")),
     };
@@ -45,6 +58,18 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Outcome<Task
             (_, "--help" | "-h") => return Ok(Task::Help),
             (Task::Run { profile }, "--release") => *profile = Profile::Release,
             (Task::Fixtures { again }, "--again") => *again = true,
+            (Task::Bench { gib }, "--gib") => match arguments.next().map(|number| number.parse()) {
+                Some(Ok(number @ 1..=64)) => *gib = number,
+                _ => return failure("`--gib` wants a number from 1 to 64."),
+            },
+            (Task::Fuzz(fuzzing), "--seconds") => match arguments.next().map(|number| number.parse()) {
+                Some(Ok(number)) => fuzzing.seconds = Some(number),
+                _ => return failure("`--seconds` wants a number."),
+            },
+            (Task::Fuzz(fuzzing), "--only") => match arguments.next() {
+                Some(target) => fuzzing.only.push(target),
+                None => return failure("`--only` wants the name of a target."),
+            },
             (Task::Test(selection), "--list") => selection.list = true,
             (Task::Test(selection), "--keep-going") => selection.keep_going = true,
             (Task::Test(selection), "--only" | "--skip") => {
@@ -83,7 +108,14 @@ mod tests {
 
     #[test]
     fn a_mistyped_option_is_named_rather_than_ignored() {
-        for line in ["tset", "run --debug", "test --only", "fixtures --list"] {
+        for line in [
+            "tset",
+            "run --debug",
+            "test --only",
+            "fixtures --list",
+            "bench",
+            "bench disk --gib 0",
+        ] {
             assert!(task(line).is_err(), "`{line}` must not start anything");
         }
     }

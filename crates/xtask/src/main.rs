@@ -1,11 +1,13 @@
 //! `cargo xtask`: set-up, run, test, fixtures. It has no dependencies, so that it is there in seconds on a machine with nothing but Rust.
 
 mod arguments;
+mod bench;
 mod checks;
 mod child;
 mod debian;
 mod desktop;
 mod fixtures;
+mod fuzz;
 mod journey;
 mod node;
 mod programs;
@@ -58,6 +60,8 @@ fn main() -> ExitCode {
         Task::Run { profile } => desktop::run(workspace, profile),
         Task::Test(selection) => checks::run(workspace, &selection),
         Task::Fixtures { again } => fixtures::run(workspace, again),
+        Task::Fuzz(fuzzing) => fuzz::run(&workspace, &fuzzing),
+        Task::Bench { gib } => bench::run(&workspace, gib),
         Task::Types => checks::write_types(&workspace),
     });
     match outcome {

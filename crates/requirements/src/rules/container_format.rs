@@ -44,7 +44,7 @@ fn judge(subject: &Subject) -> Finding {
     let name = &subject.source.name;
     let finding = match format {
         "iso" => found(Status::Fail, "container_format_iso").remedy("use_cloud_image", Vec::new()),
-        "zip" | "7z" | "tar" => {
+        "zip" | "7z" | "tar" | "ova" => {
             found(Status::Fail, "container_format_archive").remedy("unpack_archive", unpack(format, name))
         }
         "luks" => found(Status::Fail, "container_format_encrypted").remedy("decrypt_container", Vec::new()),

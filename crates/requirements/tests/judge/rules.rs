@@ -145,6 +145,7 @@ fn containers_and_compressions_are_those_that_ccloud_names() {
         "zip",
         "7z",
         "tar",
+        "ova",
         "new",
     ] {
         let subject = unopened(

@@ -1,0 +1,93 @@
+//! Reads a whole disk with as many threads as are asked for and prints what it took: `read_disk FILE [THREADS]`.
+//! `cargo xtask bench disk` compares that with other programs.
+
+use std::{
+    env, fs,
+    path::Path,
+    process::ExitCode,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+    time::Instant,
+};
+
+use lotse_disk::{Disk, ExtentKind, FileSource, Result};
+
+/// What one thread reads at a time, in bytes.
+const PIECE: u64 = 2 << 20;
+
+fn main() -> ExitCode {
+    let mut arguments = env::args_os().skip(1);
+    let Some(path) = arguments.next() else {
+        eprintln!("read_disk FILE [THREADS]");
+        return ExitCode::from(2);
+    };
+    let threads = arguments.next().and_then(|number| number.to_str()?.parse().ok());
+    let threads = threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
+    let started = Instant::now();
+    match read(Path::new(&path), threads) {
+        Ok((stored, size)) => {
+            let seconds = started.elapsed().as_secs_f64();
+            println!(
+                "stored={stored} size={size} seconds={seconds:.3} peak_kib={}",
+                peak_kib()
+            );
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            println!("error={}", error.code());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Reads everything that is stored: its bytes, and the size of the disk.
+fn read(path: &Path, threads: usize) -> Result<(u64, u64)> {
+    let disk = Disk::open(Arc::new(FileSource::open(path)?))?;
+    let mut pieces = Vec::new();
+    for extent in disk.extents() {
+        let extent = extent?;
+        if extent.kind == ExtentKind::Data {
+            let end = extent.offset.saturating_add(extent.len);
+            let mut at = extent.offset;
+            while at < end {
+                // Pieces end where a block does, so that no two threads unpack the same one.
+                let next = (at / PIECE + 1).saturating_mul(PIECE).min(end);
+                pieces.push((at, next - at));
+                at = next;
+            }
+        }
+    }
+    let next = AtomicU64::new(0);
+    let stored = AtomicU64::new(0);
+    thread::scope(|scope| {
+        let work = || -> Result<()> {
+            let mut buf = vec![0; usize::try_from(PIECE).unwrap_or(0)];
+            loop {
+                let index = usize::try_from(next.fetch_add(1, Ordering::Relaxed)).unwrap_or(usize::MAX);
+                let Some((offset, len)) = pieces.get(index) else {
+                    return Ok(());
+                };
+                let part = buf.get_mut(..usize::try_from(*len).unwrap_or(0)).unwrap_or_default();
+                disk.read_at(part, *offset)?;
+                stored.fetch_add(*len, Ordering::Relaxed);
+            }
+        };
+        let workers: Vec<_> = (0..threads.max(1)).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().try_for_each(|worker| {
+            let outcome = worker.join();
+            outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
+    })?;
+    Ok((stored.into_inner(), disk.len()))
+}
+
+/// The most memory that this process ever had, in KiB; 0 where the system does not tell.
+fn peak_kib() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|line| line.split_whitespace().next()?.parse().ok())
+        .unwrap_or(0)
+}

@@ -1,0 +1,501 @@
+//! bzip2, any number of streams, read at any offset: blocks do not depend on each other, so one pass on all cores finds
+//! where each begins, and reading decodes just those that are wanted.
+
+mod block;
+
+use std::{
+    fmt,
+    num::NonZero,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    thread,
+};
+
+use self::block::{BLOCK_MAGIC, Block, Fault, LANES, MAGIC_BITS, Scratch};
+use super::{
+    MAX_LEN, Trailing,
+    checkpoints::{Checkpoint, Checkpoints},
+};
+use crate::{Compression, Error, Kind, Result, Source, lru::Lru};
+
+/// Ends a stream: the square root of pi ("BZIP2: Format Specification", 2.2.3).
+const END_MAGIC: u64 = 0x1772_4538_5090;
+
+/// Compressed bytes of one block at most: 900,000 symbols and an end of up to 20 bits each, and less than 64 KiB of
+/// tables.
+const MAX_STORED: usize = 900_001 * 20 / 8 + 64 * 1024;
+
+/// Compressed bytes that one round of the pass takes on: some 40 blocks, so that the cores hardly wait for each other.
+const ROUND: usize = 8 * 1024 * 1024;
+
+/// Memory for the places of blocks, 32 MiB: those of 600 GB.
+const PLACES: usize = 32 * 1024 * 1024;
+
+/// Output between two places kept.
+const SPACING: u64 = 256 * 1024;
+
+/// Decoded blocks kept: at most 900,000 bytes each, 27 MiB.
+const CACHED: usize = 32;
+
+/// Threads at most: each takes 18 MiB.
+const MAX_THREADS: usize = 6;
+
+/// An open bzip2 file as the bytes inside it.
+pub(super) struct Bzip2 {
+    source: Arc<dyn Source>,
+    len: u64,
+    trailing: Option<Trailing>,
+    places: Checkpoints<Place>,
+    blocks: Lru<Arc<Block>>,
+    scratch: Mutex<Vec<Scratch>>,
+    /// Offset in the output behind the block that was read last, to notice a reader that goes on and on.
+    expected: AtomicU64,
+}
+
+/// Bit of a block's magic.
+#[derive(Debug, Clone, Copy)]
+struct Place(u64);
+
+impl Checkpoint for Place {
+    fn memory(&self) -> usize {
+        // The list may have grown to twice what is used, and is copied while it grows.
+        3 * size_of::<(u64, Self)>()
+    }
+}
+
+fn corrupt(what: &'static str, bit: u64) -> Error {
+    Error::new(Kind::Corrupt, "bzip2_corrupt")
+        .with("what", what)
+        .with("offset", bit / 8)
+}
+
+fn crc(bit: u64) -> Error {
+    Error::new(Kind::Corrupt, "bzip2_crc").with("offset", bit / 8)
+}
+
+fn truncated(out: u64) -> Error {
+    Error::new(Kind::Corrupt, "bzip2_truncated").with("unpacked", out)
+}
+
+/// Up to 57 bits at a bit of `bytes`, zeros behind the end.
+fn number(bytes: &[u8], bit: usize, count: usize) -> u64 {
+    let mut word = [0; 8];
+    for (slot, byte) in word.iter_mut().zip(bytes.get(bit / 8..).unwrap_or_default()) {
+        *slot = *byte;
+    }
+    (u64::from_be_bytes(word) << (bit % 8)) >> (64 - count)
+}
+
+/// Every place in `bytes` where a block's magic stands: true ones, and now and then one by accident.
+fn candidates(bytes: &[u8]) -> Vec<usize> {
+    const MASK: u64 = (1 << MAGIC_BITS) - 1;
+    let mut found = Vec::new();
+    let mut word = 0_u64;
+    for (index, byte) in bytes.iter().enumerate() {
+        word = word << 8 | u64::from(*byte);
+        if (0..8).any(|shift| word >> shift & MASK == BLOCK_MAGIC) && index >= 5 {
+            for shift in (0..8).rev().filter(|shift| word >> shift & MASK == BLOCK_MAGIC) {
+                let end = (index + 1) * 8 - shift;
+                found.extend(end.checked_sub(48));
+            }
+        }
+    }
+    found
+}
+
+fn threads() -> usize {
+    thread::available_parallelism().map_or(1, NonZero::get).min(MAX_THREADS)
+}
+
+fn read(source: &dyn Source, offset: u64, len: usize) -> Result<Vec<u8>> {
+    let left = source.len().saturating_sub(offset);
+    let mut bytes = vec![0; usize::try_from(left).unwrap_or(usize::MAX).min(len)];
+    source.read_at(&mut bytes, offset)?;
+    Ok(bytes)
+}
+
+/// What stands behind a block or stream.
+enum Next {
+    /// A block's magic, at the bit it was asked for.
+    Block,
+    /// The end of a stream with this CRC; the bit behind it, at a whole byte.
+    StreamEnd(u32, u64),
+    /// Neither.
+    Other,
+    /// The bytes at hand end here.
+    Short,
+}
+
+fn next(bytes: &[u8], bit: usize) -> Next {
+    let bits = bytes.len().saturating_mul(8);
+    if bit + 48 > bits {
+        return Next::Short;
+    }
+    match number(bytes, bit, 48) {
+        BLOCK_MAGIC => Next::Block,
+        END_MAGIC if bit + 80 > bits => Next::Short,
+        END_MAGIC => {
+            let crc = u32::try_from(number(bytes, bit + 48, 32)).unwrap_or(0);
+            Next::StreamEnd(crc, (bit as u64 + 80).next_multiple_of(8))
+        }
+        _ => Next::Other,
+    }
+}
+
+/// The level of a stream's header at the beginning of `bytes`.
+fn level(bytes: &[u8]) -> Option<usize> {
+    match bytes {
+        [b'B', b'Z', b'h', digit @ b'1'..=b'9', ..] => Some(usize::from(digit - b'0')),
+        _ => None,
+    }
+}
+
+/// The pass over the file: which of the candidates follow one another from the first header to the last end.
+struct Pass {
+    places: Checkpoints<Place>,
+    out: u64,
+    /// Where the next block or stream's end is, or the next stream's header if `level` is `None`.
+    bit: u64,
+    level: Option<usize>,
+    stream_crc: u32,
+    trailing: Option<Trailing>,
+    is_first: bool,
+}
+
+/// What the pass wants to know of a block.
+#[derive(Clone, Copy)]
+struct Outcome {
+    len: u64,
+    packed: usize,
+    end: u64,
+    crc: u32,
+}
+
+impl Outcome {
+    fn of(block: &Block) -> Self {
+        Self {
+            len: block.len,
+            packed: block.packed_len(),
+            end: block.end,
+            crc: block.crc,
+        }
+    }
+}
+
+impl Pass {
+    fn run(source: &dyn Source) -> Result<Self> {
+        let mut pass = Self {
+            places: Checkpoints::new(SPACING, PLACES),
+            out: 0,
+            bit: 0,
+            level: None,
+            stream_crc: 0,
+            trailing: None,
+            is_first: true,
+        };
+        let threads = threads();
+        let mut scratches: Vec<Scratch> = (0..threads).map(|_| Scratch::new()).collect();
+        while pass.round(source, &mut scratches)? {}
+        Ok(pass)
+    }
+
+    /// Takes on as much of the file as is worth it; `false` at its end.
+    fn round(&mut self, source: &dyn Source, scratches: &mut [Scratch]) -> Result<bool> {
+        let start = self.bit / 8;
+        let bytes = read(source, start, ROUND)?;
+        let is_all = start.saturating_add(bytes.len() as u64) >= source.len();
+        let found = candidates(&bytes);
+        let outcomes = decode_all(&bytes, &found, scratches);
+        let base = start * 8;
+        loop {
+            let at = usize::try_from(self.bit - base).unwrap_or(usize::MAX);
+            if self.level.is_none() {
+                let rest = bytes.get(at / 8..).unwrap_or_default();
+                if rest.len() < 4 && !is_all {
+                    return Ok(true);
+                }
+                if !self.header(source, rest)? {
+                    return Ok(false);
+                }
+                continue;
+            }
+            match next(&bytes, at) {
+                Next::Short if is_all => return Err(truncated(self.out)),
+                Next::Short => return Ok(true),
+                Next::Other => return Err(corrupt("block_magic", self.bit)),
+                Next::StreamEnd(found, end) => {
+                    if found != self.stream_crc {
+                        return Err(crc(self.bit));
+                    }
+                    self.level = None;
+                    self.bit = base + end;
+                }
+                Next::Block => {
+                    let outcome = found.binary_search(&at).ok().and_then(|index| outcomes.get(index));
+                    match outcome.copied().flatten() {
+                        Some(Ok(outcome)) => self.block(base, outcome)?,
+                        Some(Err(Fault::Crc)) => return Err(crc(self.bit)),
+                        Some(Err(Fault::Short)) if is_all => return Err(truncated(self.out)),
+                        // A block is shorter than a round, so the next one, which begins with it, has it whole.
+                        Some(Err(Fault::Short)) if at >= 8 => return Ok(true),
+                        Some(Err(_)) | None => return Err(corrupt("block", self.bit)),
+                    }
+                }
+            }
+        }
+    }
+
+    /// A stream's header at the beginning of `rest`; `false` behind the last stream.
+    fn header(&mut self, source: &dyn Source, rest: &[u8]) -> Result<bool> {
+        let at = self.bit / 8;
+        if let Some(level) = level(rest) {
+            self.level = Some(level);
+            self.stream_crc = 0;
+            self.bit += 32;
+            self.is_first = false;
+            return Ok(true);
+        }
+        if self.is_first {
+            return Err(if rest.len() < 4 {
+                truncated(0)
+            } else {
+                corrupt("stream_header", self.bit)
+            });
+        }
+        self.trailing = Trailing::behind(source, at, Compression::Bzip2)?;
+        Ok(false)
+    }
+
+    fn block(&mut self, base: u64, outcome: Outcome) -> Result<()> {
+        if self.level.is_none_or(|level| outcome.packed > level * 100_000) {
+            return Err(corrupt("block_size", self.bit));
+        }
+        if self.places.wants(self.out) || self.out == 0 {
+            self.places.put(self.out, Place(self.bit));
+        }
+        self.stream_crc = self.stream_crc.rotate_left(1) ^ outcome.crc;
+        self.out = self.out.saturating_add(outcome.len);
+        self.bit = base + outcome.end;
+        if self.out > MAX_LEN {
+            Err(super::too_large())
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// Decodes all candidates on as many threads as there are scratches.
+fn decode_all(bytes: &[u8], found: &[usize], scratches: &mut [Scratch]) -> Vec<Option<Result<Outcome, Fault>>> {
+    let next = AtomicUsize::new(0);
+    let outcomes = Mutex::new(vec![None; found.len()]);
+    let batches: Vec<(usize, &[usize])> = (0..).step_by(LANES).zip(found.chunks(LANES)).collect();
+    thread::scope(|scope| {
+        for scratch in scratches {
+            scope.spawn(|| {
+                let scratch = scratch;
+                while let Some((from, starts)) = batches.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let decoded = scratch.decode(bytes, starts);
+                    let mut outcomes = outcomes.lock().unwrap_or_else(PoisonError::into_inner);
+                    for (slot, block) in outcomes.iter_mut().skip(*from).zip(decoded) {
+                        *slot = Some(block.map(|block| Outcome::of(&block)));
+                    }
+                }
+            });
+        }
+    });
+    outcomes.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Bzip2 {
+    /// Decodes the whole file once.
+    pub(super) fn open(source: Arc<dyn Source>) -> Result<Self> {
+        let pass = Pass::run(&*source)?;
+        Ok(Self {
+            source,
+            len: pass.out,
+            trailing: pass.trailing,
+            places: pass.places,
+            blocks: Lru::new(CACHED),
+            scratch: Mutex::default(),
+            expected: AtomicU64::new(u64::MAX),
+        })
+    }
+
+    /// The first `len` bytes, or fewer when the first blocks hold no more.
+    pub(super) fn head(source: &dyn Source, len: usize) -> Result<Vec<u8>> {
+        let bytes = read(source, 0, MAX_STORED)?;
+        level(&bytes).ok_or_else(|| corrupt("stream_header", 0))?;
+        let mut scratch = Scratch::new();
+        let mut head = vec![0; len];
+        let (mut done, mut bit) = (0, 32);
+        while done < len {
+            match next(&bytes, bit) {
+                Next::Block => {}
+                // Where another stream begins.
+                Next::StreamEnd(_, end) => {
+                    bit = usize::try_from(end).unwrap_or(usize::MAX);
+                    if level(bytes.get(bit / 8..).unwrap_or_default()).is_none() {
+                        break;
+                    }
+                    bit += 32;
+                    continue;
+                }
+                Next::Other => return Err(corrupt("block_magic", bit as u64)),
+                Next::Short => break,
+            }
+            let block = match scratch.decode(&bytes, &[bit]).pop().unwrap_or(Err(Fault::Corrupt)) {
+                Ok(block) => block,
+                Err(Fault::Short) if bytes.len() < MAX_STORED => return Err(truncated(done as u64)),
+                Err(Fault::Short) => break,
+                Err(Fault::Corrupt) => return Err(corrupt("block", bit as u64)),
+                Err(Fault::Crc) => return Err(crc(bit as u64)),
+            };
+            done += block.read(head.get_mut(done..).unwrap_or_default(), 0);
+            bit = usize::try_from(block.end).unwrap_or(usize::MAX);
+        }
+        head.truncate(done);
+        Ok(head)
+    }
+
+    pub(super) fn trailing(&self) -> Option<Trailing> {
+        self.trailing
+    }
+
+    /// Decodes the block at a bit, or takes it from the cache. Its end is counted from the file's beginning.
+    fn block(&self, bit: u64, until: Option<u64>) -> Result<Arc<Block>> {
+        if let Some(block) = self.blocks.get(bit) {
+            return Ok(block);
+        }
+        // It could be decoded when the file was opened.
+        let changed = || corrupt("changed", bit);
+        self.load(&[bit], until)?
+            .pop()
+            .ok_or_else(changed)?
+            .map_err(|_| changed())
+    }
+
+    /// Decodes blocks that follow one another up to about `until`, and keeps them in the cache.
+    fn load(&self, wanted: &[u64], until: Option<u64>) -> Result<Vec<Result<Arc<Block>, Fault>>> {
+        let start = wanted.first().map_or(0, |bit| bit / 8);
+        let limit = MAX_STORED.saturating_mul(wanted.len());
+        let stored = until.map_or(limit, |until| {
+            usize::try_from(until.div_ceil(8).saturating_sub(start)).unwrap_or(limit)
+        });
+        let bytes = read(&*self.source, start, stored.min(limit))?;
+        let starts: Vec<usize> = wanted
+            .iter()
+            .map(|bit| usize::try_from(bit.saturating_sub(start * 8)).unwrap_or(usize::MAX))
+            .collect();
+        let scratch = self.scratch.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut scratch = scratch.unwrap_or_else(Scratch::new);
+        let decoded = scratch.decode(&bytes, &starts);
+        let mut scratches = self.scratch.lock().unwrap_or_else(PoisonError::into_inner);
+        if scratches.len() < threads() {
+            scratches.push(scratch);
+        }
+        drop(scratches);
+        let blocks = wanted.iter().zip(decoded).map(|(bit, block)| {
+            let mut block = block?;
+            block.end = block.end.saturating_add(start * 8);
+            let block = Arc::new(block);
+            self.blocks.put(*bit, Arc::clone(&block));
+            Ok(block)
+        });
+        Ok(blocks.collect())
+    }
+
+    /// The block with a byte of the output, and the offset of that block's first byte.
+    fn block_with(&self, offset: u64) -> Result<(u64, Arc<Block>)> {
+        let (mut out, place) = self.places.before(offset).ok_or_else(|| corrupt("changed", 0))?;
+        let Place(mut bit) = *place;
+        let until = self.places.after(offset).map(|(_, Place(bit))| *bit);
+        if self.blocks.get(bit).is_none() && self.expected.load(Ordering::Relaxed) == out {
+            self.read_ahead(out);
+        }
+        loop {
+            let block = self.block(bit, until)?;
+            let end = out.saturating_add(block.len);
+            if offset < end {
+                self.expected.store(end, Ordering::Relaxed);
+                return Ok((out, block));
+            }
+            out = end;
+            bit = self.behind(block.end)?;
+        }
+    }
+
+    /// The bit of the next block's magic, on from the end of another, over the ends and headers of streams.
+    fn behind(&self, mut bit: u64) -> Result<u64> {
+        loop {
+            let start = bit / 8;
+            let bytes = read(&*self.source, start, 16)?;
+            match next(&bytes, usize::try_from(bit % 8).unwrap_or(0)) {
+                Next::Block => return Ok(bit),
+                // Behind it the header of the next stream, as the pass has seen.
+                Next::StreamEnd(_, end) => bit = (start * 8).saturating_add(end).saturating_add(32),
+                Next::Other | Next::Short => return Err(corrupt("changed", bit)),
+            }
+        }
+    }
+
+    /// Decodes the next blocks on all cores, for a reader that goes through the disk. What goes wrong is told to the
+    /// one who reads there.
+    fn read_ahead(&self, out: u64) {
+        let count = (LANES * threads()).min(CACHED);
+        let places: Vec<u64> = self
+            .places
+            .from(out, count + 1)
+            .iter()
+            .map(|(_, Place(bit))| *bit)
+            .collect();
+        let batches: Vec<&[u64]> = places
+            .get(..count.min(places.len()))
+            .unwrap_or_default()
+            .chunks(LANES)
+            .collect();
+        let next = AtomicUsize::new(0);
+        thread::scope(|scope| {
+            for _ in 0..batches.len().min(threads()) {
+                scope.spawn(|| {
+                    loop {
+                        let index = next.fetch_add(1, Ordering::Relaxed);
+                        let Some(batch) = batches.get(index) else { break };
+                        let until = places.get((index + 1) * LANES).copied();
+                        if self.load(batch, until).is_err() {
+                            break;
+                        }
+                    }
+                });
+            }
+        });
+    }
+}
+
+impl fmt::Debug for Bzip2 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bzip2").field("len", &self.len).finish_non_exhaustive()
+    }
+}
+
+impl Source for Bzip2 {
+    fn len(&self) -> u64 {
+        self.len
+    }
+
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> Result<()> {
+        crate::source::check_range(offset, buf.len(), self.len)?;
+        let mut done = 0;
+        while let Some(rest) = buf.get_mut(done..).filter(|rest| !rest.is_empty()) {
+            let at = offset.saturating_add(done as u64);
+            let (start, block) = self.block_with(at)?;
+            let read = block.read(rest, at - start);
+            if read == 0 {
+                return Err(corrupt("changed", block.end));
+            }
+            done += read;
+        }
+        Ok(())
+    }
+}

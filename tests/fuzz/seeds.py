@@ -1,0 +1,102 @@
+#!/usr/bin/env python3
+"""seeds.py [DIRECTORY] -- small real images for each fuzz target, made by qemu-img, gzip and bzip2; into corpus/ by default.
+
+Formats that are mostly nothing (VHDX, VDI, VMDK) are packed as lotse_fuzz::Pieces reads them."""
+import bz2, gzip, os, random, struct, subprocess, sys, tempfile, zlib
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+CORPUS = sys.argv[1] if len(sys.argv) > 1 else os.path.join(HERE, "corpus")
+PIECE = 512
+
+
+def disk(size=256 << 10):
+    """A boot sector, a little text and noise, and holes."""
+    noise = random.Random(1)
+    data = bytearray(size)
+    data[446:462] = bytes([0x80, 0, 2, 0, 0x83, 0, 0, 0, 8, 0, 0, 0, 0xF8, 1, 0, 0])
+    data[510:512] = b"\x55\xaa"
+    data[20000:22000] = noise.randbytes(2000)
+    data[70000:90000] = (b"Imagelotse brings a disk image safely into an account. " * 400)[:20000]
+    data[-300:] = noise.randbytes(300)
+    return bytes(data)
+
+
+def pieces(data):
+    """The places of a file that are not zero."""
+    out = struct.pack("<I", len(data))
+    at = 0
+    while at < len(data):
+        end = at
+        while end < len(data) and end - at < 60 * PIECE and any(data[end : end + PIECE]):
+            end += PIECE
+        if end > at:
+            end = min(end, len(data))
+            out += struct.pack("<IH", at, end - at) + data[at:end]
+        at = max(end, at + PIECE)
+    return out
+
+
+def seed(target, name, data):
+    folder = os.path.join(CORPUS, target)
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, name), "wb") as file:
+        file.write(data)
+
+
+def images(work):
+    raw = os.path.join(work, "raw")
+    with open(raw, "wb") as file:
+        file.write(disk())
+    out = os.path.join(work, "out")
+    variants = {
+        "qcow2": [
+            ("cluster_size=512", ""),
+            ("compat=0.10,cluster_size=512", ""),
+            ("cluster_size=4096", "-c"),
+            ("cluster_size=4096,compression_type=zstd", "-c"),
+            ("cluster_size=16k,extended_l2=on", ""),
+            ("cluster_size=512,lazy_refcounts=on", "-c"),
+        ],
+        "vhdx": [("block_size=1M", ""), ("block_size=1M,subformat=fixed", ""), ("block_size=2M,log_size=2M", "")],
+        "vdi": [("static=off", ""), ("static=on", "")],
+        "vmdk": [("subformat=monolithicSparse", ""), ("subformat=streamOptimized", ""), ("subformat=monolithicFlat", "")],
+    }
+    for target, list_of_variants in variants.items():
+        for number, (options, compress) in enumerate(list_of_variants):
+            command = ["qemu-img", "convert", "-f", "raw", "-O", target, "-o", options]
+            subprocess.run(command + ([compress] if compress else []) + [raw, out], check=True)
+            with open(out, "rb") as file:
+                yield target, str(number), file.read()
+    for name, command in (("zeroed", "write -z 128k 16k"), ("discarded", "discard 64k 16k")):
+        path = os.path.join(work, "used")
+        subprocess.run(["qemu-img", "convert", "-f", "raw", "-O", "qcow2", "-o", "cluster_size=4096", raw, path], check=True)
+        subprocess.run(["qemu-img", "snapshot", "-c", "one", path], check=True)
+        subprocess.run(["qemu-io", "-f", "qcow2", "-c", command, path], check=True, stdout=subprocess.DEVNULL)
+        with open(path, "rb") as file:
+            yield "qcow2", name, file.read()
+
+
+def compressed():
+    data = disk(96 << 10)
+    halves = data[: len(data) // 2], data[len(data) // 2 :]
+    yield "gzip", "one", gzip.compress(data, 9, mtime=0)
+    yield "gzip", "members", b"".join(gzip.compress(half, 1, mtime=0) for half in halves)
+    yield "gzip", "stored", gzip.compress(data[:3000], 0, mtime=0)
+    fields = b"\x1f\x8b\x08\x1e" + bytes(6) + struct.pack("<H4s", 4, b"xxxx") + b"disk.raw\0words\0"
+    fields += struct.pack("<H", zlib.crc32(fields) & 0xFFFF)
+    deflate = zlib.compressobj(9, zlib.DEFLATED, -15)
+    body = deflate.compress(data) + deflate.flush()
+    yield "gzip", "fields", fields + body + struct.pack("<II", zlib.crc32(data), len(data))
+    yield "bzip2", "one", bz2.compress(data, 1)
+    yield "bzip2", "streams", b"".join(bz2.compress(half, 9) for half in halves)
+    yield "bzip2", "empty", bz2.compress(b"")
+
+
+with tempfile.TemporaryDirectory() as work:
+    total = 0
+    for target, name, data in [*images(work), *compressed(), ("raw", "table", disk()[:4096]), ("raw", "empty", bytes(2048))]:
+        seed("identify", f"{target}-{name}", data[: 72 << 10] + data[-512:])
+        packed = pieces(data) if target in ("vhdx", "vdi", "vmdk") else data
+        seed(target, name, packed)
+        total += len(packed)
+    print(f"{total} bytes of seeds in {CORPUS}")

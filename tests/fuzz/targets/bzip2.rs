@@ -1,0 +1,4 @@
+//! bzip2 files, as they are.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| lotse_fuzz::use_file(bytes));

@@ -1,0 +1,4 @@
+//! gzip files, as they are.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| lotse_fuzz::use_file(bytes));
