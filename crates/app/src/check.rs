@@ -3,7 +3,9 @@
 use std::{path::Path, sync::Arc};
 
 use lotse_disk::{Container, Disk, FileSource, Kind, Source as _};
-use lotse_requirements::{ContainerSummary, DiskProblem, DiskProblemKind, Report, SourceSummary, Subject, judge};
+use lotse_requirements::{
+    ContainerNote, ContainerSummary, DiskProblem, DiskProblemKind, Report, SourceSummary, Subject, judge,
+};
 
 use crate::{Error, Suggestion};
 
@@ -16,7 +18,7 @@ pub struct Checked {
     pub suggestion: Suggestion,
 }
 
-/// Checks the image at `path`. Blocks while it reads; only a few megabytes are read whatever the image's size.
+/// Checks the image at `path`. Blocks while it reads: a few megabytes whatever the image's size, but all of a compressed file.
 ///
 /// # Errors
 /// When the file cannot be read as a disk image at all; everything else is in the report.
@@ -33,9 +35,15 @@ pub fn check(path: &Path) -> Result<Checked, Error> {
         Err(error) if error.kind() == Kind::Refused => return refused(name, size, error),
         Err(error) => return Err(error.into()),
     };
-    let (facts, damage) = match Disk::open(Arc::new(source)) {
-        Ok(disk) => (Ok(lotse_guest::examine(&disk)), damage(&disk)?),
-        Err(error) => (Err(problem(error)?), None),
+    let (container, facts, damage, notes) = match Disk::open(Arc::new(source)) {
+        // Once it is open, the size of what lies behind a compression is known, too.
+        Ok(disk) => (
+            disk.container().clone(),
+            Ok(lotse_guest::examine(&disk)),
+            damage(&disk)?,
+            notes(&disk),
+        ),
+        Err(error) => (container, Err(problem(error)?), None, Vec::new()),
     };
     let subject = Subject {
         source: SourceSummary { name, size },
@@ -43,6 +51,7 @@ pub fn check(path: &Path) -> Result<Checked, Error> {
         compression: container.compression.map(|compression| compression.name().to_owned()),
         facts,
         damage,
+        notes,
     };
     Ok(judged(&subject))
 }
@@ -64,6 +73,7 @@ fn refused(name: String, size: u64, error: lotse_disk::Error) -> Result<Checked,
         compression: None,
         facts: Err(problem(error)?),
         damage: None,
+        notes: Vec::new(),
     };
     Ok(judged(&subject))
 }
@@ -80,6 +90,15 @@ fn summary(container: &Container) -> ContainerSummary {
         variant: container.variant.clone(),
         virtual_size: container.virtual_size,
     }
+}
+
+fn notes(disk: &Disk) -> Vec<ContainerNote> {
+    let owned = |(name, value): &(&str, String)| ((*name).to_owned(), value.clone());
+    let note = |note: &lotse_disk::Note| ContainerNote {
+        code: note.code().to_owned(),
+        params: note.params().iter().map(owned).collect(),
+    };
+    disk.notes().iter().map(note).collect()
 }
 
 /// What of the container is cut off or contradicts itself although the disk could be opened.

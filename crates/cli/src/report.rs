@@ -183,11 +183,13 @@ fn lines_of(text: &Text, finding: &Finding) -> Vec<String> {
     lines
 }
 
-/// What kept a rule from judging is a code of its own: of the reader of the disk (`error_`) or of its files (`unknown_`).
+/// What kept a rule from judging is a code of its own: of the reader of the disk (`error_`) or of its files (`unknown_`). So
+/// is what the reader of the disk notes (`note_`).
 fn cause(text: &Text, finding: &Finding) -> Option<String> {
     let cause = finding.params.get("cause")?;
-    text.filled(&format!("unknown_{cause}"), &finding.params)
-        .or_else(|| text.filled(&format!("error_{cause}"), &finding.params))
+    ["unknown", "error", "note"]
+        .iter()
+        .find_map(|family| text.filled(&format!("{family}_{cause}"), &finding.params))
 }
 
 fn place(evidence: &Evidence) -> String {

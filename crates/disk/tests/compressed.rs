@@ -4,6 +4,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot make its image has failed")]
 
 mod common;
+#[path = "common/tools.rs"]
+mod tools;
 
 use std::{fmt::Write as _, fs, path::Path, process::Command, sync::Arc, thread};
 
@@ -11,6 +13,7 @@ use common::{assert_same, content, open, read_all, run, text};
 use flate2::{Compress, Compression as Level, Crc, FlushCompress};
 use lotse_disk::{Compression, Disk, Format, Kind, MemorySource, Result, identify};
 use proptest::prelude::*;
+use tools::has;
 
 /// A disk of some size without two equal parts, so that a wrong place is noticed.
 fn large() -> Vec<u8> {
@@ -67,13 +70,6 @@ fn python(disk: &[u8], expression: &str) -> Vec<u8> {
             "python3 -c 'import sys, zlib, gzip, bz2, struct; d = sys.stdin.buffer.read(); sys.stdout.buffer.write({expression})'"
         ),
     )
-}
-
-fn has(program: &str) -> bool {
-    let found = Command::new("sh")
-        .args(["-c", &format!("command -v {program}")])
-        .output();
-    found.is_ok_and(|output| output.status.success())
 }
 
 fn opened(packed: Vec<u8>) -> Result<Disk> {

@@ -3,11 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot make its image has failed")]
 
 mod common;
+#[path = "common/tools.rs"]
+mod tools;
 
 use std::{fs, path::Path, process::Command, sync::Arc};
 
 use common::{assert_same, content, open, raw, read_all, run, text};
 use lotse_disk::{Compression, Container, Disk, FileSource, Format, Kind, MemorySource, identify};
+use tools::has;
 
 fn identified(path: &Path) -> Container {
     identify(&FileSource::open(path).unwrap()).unwrap()
@@ -26,14 +29,6 @@ fn shell(folder: &Path, script: &str) {
         .unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{script}: {said}");
-}
-
-/// Is the program there? `cargo xtask test` installs all of them; by hand, one may be missing.
-fn has(program: &str) -> bool {
-    Command::new("sh")
-        .args(["-c", &format!("command -v {program} || test -x /usr/sbin/{program}")])
-        .output()
-        .is_ok_and(|output| output.status.success())
 }
 
 /// Every archive and container that `disk` can name and ccloud³ does not take, as its own tool writes it.

@@ -18,6 +18,17 @@ pub struct Subject {
     pub facts: Result<Facts, DiskProblem>,
     /// What is known to be missing or broken in a container whose disk could be opened all the same.
     pub damage: Option<DiskProblem>,
+    /// What is worth telling about a container that is read all the same, for example that it was not closed properly.
+    pub notes: Vec<ContainerNote>,
+}
+
+/// Something worth knowing that does no harm to what was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContainerNote {
+    /// The reader's code; `note_<code>` is its sentence.
+    pub code: String,
+    /// The reader's parameters.
+    pub params: BTreeMap<String, String>,
 }
 
 /// Why the virtual disk could not be opened or read through.

@@ -112,7 +112,7 @@ pub(crate) fn run(mut workspace: Workspace, selection: &Selection) -> Outcome {
     }
     let system = System::detect();
     let needs: &[Need] = if cfg!(target_os = "linux") {
-        &[Need::Compiler, Need::Window, Need::Images, Need::WindowTests]
+        &[Need::Compiler, Need::Window, Need::Images, Need::Tests]
     } else {
         &[Need::Compiler, Need::Window]
     };

@@ -68,7 +68,7 @@ fn is_there(workspace: &Workspace, need: Need) -> bool {
         }
         Need::Window => true,
         Need::Images => all(&["mmdebstrap", "sfdisk", "mke2fs", "mkfs.vfat", "qemu-img"]),
-        Need::WindowTests => all(&[
+        Need::Tests => all(&[
             "Xvfb",
             "xwininfo",
             "dbus-daemon",

@@ -11,8 +11,8 @@ pub(crate) enum Need {
     Window,
     /// Making disk images.
     Images,
-    /// Driving the window from tests.
-    WindowTests,
+    /// What only tests want: driving the window, files of formats that are not ours.
+    Tests,
 }
 
 /// Operating systems, by how one installs things there.
@@ -76,7 +76,7 @@ impl System {
                 "sudo dnf install",
                 "mmdebstrap debian-keyring dpkg util-linux e2fsprogs dosfstools qemu-img shadow-utils",
             ),
-            (Self::Fedora, Need::WindowTests) => (
+            (Self::Fedora, Need::Tests) => (
                 "sudo dnf install",
                 "xorg-x11-server-Xvfb xwininfo dbus-daemon at-spi2-core webkit2gtk-driver xdotool openbox dejavu-sans-fonts python3-gobject",
             ),
@@ -86,7 +86,7 @@ impl System {
                 "sudo pacman -S --needed",
                 "mmdebstrap debian-archive-keyring util-linux e2fsprogs dosfstools qemu-img shadow",
             ),
-            (Self::Arch, Need::WindowTests) => (
+            (Self::Arch, Need::Tests) => (
                 "sudo pacman -S --needed",
                 "xorg-server-xvfb xorg-xwininfo dbus at-spi2-core webkit2gtk-4.1 xdotool openbox ttf-dejavu python-gobject",
             ),
@@ -96,7 +96,7 @@ impl System {
                 "sudo zypper install",
                 "mmdebstrap debian-keyring dpkg util-linux e2fsprogs dosfstools qemu-tools shadow",
             ),
-            (Self::Suse, Need::WindowTests) => (
+            (Self::Suse, Need::Tests) => (
                 "sudo zypper install",
                 "xorg-x11-server-Xvfb xwininfo dbus-1 at-spi2-core webkit2gtk-driver xdotool openbox dejavu-fonts python3-gobject-Gdk",
             ),
@@ -105,7 +105,7 @@ impl System {
             (Self::OtherLinux, Need::Images) => {
                 return Some("mmdebstrap, the Debian archive keyring, sfdisk, mke2fs, mkfs.vfat, qemu-img".to_owned());
             }
-            (Self::OtherLinux, Need::WindowTests) => {
+            (Self::OtherLinux, Need::Tests) => {
                 return Some(
                     "Xvfb, xwininfo, dbus-daemon, at-spi2-core, WebKitWebDriver, xdotool, openbox, Python 3 with gi"
                         .to_owned(),
@@ -120,7 +120,7 @@ impl System {
             (Self::Windows, Need::Window) => {
                 return Some("the WebView2 runtime (part of Windows 10 and 11; otherwise from Microsoft)".to_owned());
             }
-            (Self::MacOs | Self::Windows, Need::Images | Need::WindowTests) => {
+            (Self::MacOs | Self::Windows, Need::Images | Need::Tests) => {
                 return Some("a Debian machine: the test images and the window tests are made for Linux".to_owned());
             }
         };

@@ -10,7 +10,11 @@ use crate::{DiskProblemKind, Finding, FindingKind, Status, Subject, remedies};
 pub(super) const RULE: Rule = Rule {
     code: "container_intact",
     kind: FindingKind::Requirement,
-    reasons: &["container_intact_whole", "container_intact_damaged"],
+    reasons: &[
+        "container_intact_whole",
+        "container_intact_noted",
+        "container_intact_damaged",
+    ],
     remedies: &["fetch_again"],
     judge,
 };
@@ -26,12 +30,24 @@ fn judge(subject: &Subject) -> Finding {
                 damaged(subject, "container_truncated", params)
             }
             (None, Some(unknown)) => Finding::fact_unknown(RULE.code, unknown),
-            (None, None) => Finding::requirement(RULE.code, Status::Pass, "container_intact_whole"),
+            (None, None) => whole(subject),
         },
         Err(problem) if problem.kind == DiskProblemKind::Corrupt => {
             damaged(subject, &problem.code, problem.params.clone())
         }
         Err(problem) => Finding::not_read(RULE.code, problem),
+    }
+}
+
+/// Nothing is wrong; what the reader notes is a warning, the first of it first.
+fn whole(subject: &Subject) -> Finding {
+    match subject.notes.first() {
+        None => Finding::requirement(RULE.code, Status::Pass, "container_intact_whole"),
+        Some(note) => Finding {
+            params: note.params.clone(),
+            ..Finding::requirement(RULE.code, Status::Warning, "container_intact_noted")
+        }
+        .param("cause", &note.code),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The edges of every rule, and that nothing unknown ever passes.
 
 use crate::subjects::{
-    agent, all, bare, in_container, of_size, ready, root, unopened, with, with_agent, with_list, with_sshd,
+    agent, all, bare, in_container, noted, of_size, ready, root, unopened, with, with_agent, with_list, with_sshd,
 };
 use std::collections::BTreeMap;
 
@@ -556,4 +556,16 @@ fn a_container_that_is_cut_off_fails_although_its_system_could_be_read() {
         assert_eq!(finding.params["cause"], "container_truncated");
         assert_eq!(finding.params["missing"], "4096", "how much is missing is told");
     }
+}
+
+/// QEMU refuses a VHDX whose log has not been replayed: the upload may be in vain although we could read the disk.
+#[test]
+fn what_the_reader_notes_of_a_whole_container_is_a_warning() {
+    let subject = noted();
+    let finding = finding(&subject, "container_intact");
+    assert_eq!(
+        (finding.status, finding.params["cause"].as_str()),
+        (Status::Warning, "vhdx_log_replayed")
+    );
+    assert_eq!(judge(&subject).verdict, Verdict::ReadyWithWarnings);
 }

@@ -1,10 +1,12 @@
 //! Typical images, as the disk and guest rooms describe them.
 
+use std::collections::BTreeMap;
+
 use lotse_guest::{
     Evidence, Fact, Facts, Unknown,
     facts::{Agent, Datasources, PartitionTable, Root, Sshd, System, TableKind},
 };
-use lotse_requirements::{ContainerSummary, DiskProblem, DiskProblemKind, SourceSummary, Subject};
+use lotse_requirements::{ContainerNote, ContainerSummary, DiskProblem, DiskProblemKind, SourceSummary, Subject};
 
 /// A qcow2 image of Debian 12 that meets everything.
 pub(crate) fn ready() -> Subject {
@@ -44,6 +46,7 @@ pub(crate) fn ready() -> Subject {
             }),
         }),
         damage: None,
+        notes: Vec::new(),
     }
 }
 
@@ -154,6 +157,7 @@ pub(crate) fn unopened(name: &str, format: Option<&str>, kind: DiskProblemKind, 
         compression: None,
         facts: Err(problem),
         damage: None,
+        notes: Vec::new(),
     }
 }
 
@@ -241,6 +245,17 @@ pub(crate) fn nocloud_first() -> Subject {
 }
 
 /// One subject for about every reason that there is.
+/// A VHDX that was not closed properly.
+pub(crate) fn noted() -> Subject {
+    Subject {
+        notes: vec![ContainerNote {
+            code: "vhdx_log_replayed".to_owned(),
+            params: BTreeMap::new(),
+        }],
+        ..ready()
+    }
+}
+
 pub(crate) fn all() -> Vec<Subject> {
     [containers(), disks(), systems(), programs()].concat()
 }
@@ -259,6 +274,7 @@ fn containers() -> Vec<Subject> {
         unopened("disk.qcow2", Some("qcow2"), Refused, "qcow2_encrypted"),
         unopened("disk.qcow2", Some("qcow2"), Refused, "two_formats"),
         unbelievable(),
+        noted(),
         unopened("disk.qcow2", Some("qcow2"), Corrupt, "qcow2_header"),
         unopened("disk.qcow2", Some("qcow2"), Io, "source_read"),
         unopened("disk.img", None, Io, "source_read"),
