@@ -92,7 +92,7 @@ fn unknown_feature(feature: impl std::fmt::Display) -> Error {
     Error::new(Kind::Incompatible, "vdi_features").with("feature", feature)
 }
 
-/// What [`identify`](crate::identify) tells of a VDI file from its first bytes: its kind and the disk's size.
+/// What [`identify`](crate::identify()) tells of a VDI file from its first bytes: its kind and the disk's size.
 pub(crate) fn describe(head: &[u8]) -> Option<(Option<&'static str>, Option<u64>)> {
     // VDI_IMAGE_SIGNATURE after 64 bytes of text.
     if le32(head, 64) != 0xbeda_107f {

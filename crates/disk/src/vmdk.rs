@@ -103,7 +103,7 @@ fn is_se_sparse(head: &[u8]) -> bool {
     le64(head, 0) == 0xcafe_babe && le64(head, 8) == 0x2_0000_0001
 }
 
-/// What [`identify`](crate::identify) tells of a VMDK file from its first bytes: its `createType` and the disk's size.
+/// What [`identify`](crate::identify()) tells of a VMDK file from its first bytes: its `createType` and the disk's size.
 pub(crate) fn describe(head: &[u8]) -> Option<(Option<String>, Option<u64>)> {
     if has(head, 0, b"KDMV") {
         let start = usize::try_from(DESCRIPTOR * SECTOR).unwrap_or(usize::MAX);

@@ -470,3 +470,38 @@ proptest! {
         }
     }
 }
+
+/// Where bgzip's members say that others begin, several threads decode: what they say is never believed unproved.
+#[test]
+fn a_bgzip_file_that_lies_about_its_members_is_told_or_read_right() {
+    if !has("bgzip") {
+        eprintln!("skipped: bgzip is not there");
+        return;
+    }
+    let plain = large();
+    let good = packed(&plain, "bgzip -c");
+    // The member after 6 MB: its header, its announced length, and behind it its trailer.
+    let mut at = 0;
+    while at < 6_000_000.min(good.len() / 2) {
+        at += usize::from(u16::from_le_bytes([good[at + 16], good[at + 17]])) + 1;
+    }
+    let len = usize::from(u16::from_le_bytes([good[at + 16], good[at + 17]])) + 1;
+    let changed = |index: usize| {
+        let mut bytes = good.clone();
+        bytes[index] ^= 0x40;
+        bytes
+    };
+    for (what, index) in [("CRC-32", at + len - 8), ("ISIZE", at + len - 4)] {
+        let error = opened(changed(index)).unwrap_err();
+        assert_eq!(error.code(), "gzip_crc", "{what}");
+    }
+    // The announced length is no part of gzip: other readers ignore it, and so must what is read.
+    let disk = opened(changed(at + 16)).unwrap();
+    assert_same(&read_all(&disk), &plain, "a wrong BSIZE");
+    let error = opened(good[..at + len / 2].to_vec()).unwrap_err();
+    assert_eq!(error.code(), "gzip_truncated");
+    let mut longer = good.clone();
+    longer.extend_from_slice(b"garbage");
+    let told = opened(longer).unwrap().missing_bytes().unwrap_err();
+    assert_eq!(told.code(), "gzip_trailing");
+}

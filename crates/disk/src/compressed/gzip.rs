@@ -1,12 +1,19 @@
 //! gzip (RFC 1952), any number of members, read at any offset from checkpoints that one pass over the file leaves.
 
-use std::sync::{Mutex, PoisonError};
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    num::NonZero,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+};
 
 use flate2::{Compress, Compression, Crc, Decompress, FlushCompress, FlushDecompress};
 
 use super::{
-    MAX_LEN, Trailing,
+    MAX_LEN, Trailing, bgzip,
     bits::Bits,
     checkpoints::{Checkpoint, Checkpoints},
     inflate::{Block, Inflate, PIECE, Stop, WINDOW},
@@ -22,6 +29,9 @@ const SPACING: u64 = 4 * 1024 * 1024;
 
 /// Pieces kept decoded: 16 MiB.
 const CACHED: usize = 64;
+
+/// Threads that decode a bgzip file at most, about 700 KiB each: more than disks keep busy.
+const MAX_THREADS: usize = 16;
 
 /// Decoders kept where they stand, for readers that go on there: about 700 KiB each.
 const CURSORS: usize = 4;
@@ -58,6 +68,18 @@ struct Place {
     window_len: usize,
 }
 
+impl Place {
+    /// Before a member, which refers to nothing before it.
+    fn member(at: u64) -> Self {
+        Self {
+            bit: at * 8,
+            header: None,
+            window: Box::default(),
+            window_len: 0,
+        }
+    }
+}
+
 impl Checkpoint for Place {
     fn memory(&self) -> usize {
         // The entry in the list, which may have grown to twice what is used, and the allocator's share.
@@ -89,6 +111,8 @@ struct Cursor {
     /// What is checked at a member's end; `None` for a decoder that did not see its beginning.
     check: Option<Check>,
     trailing: Option<Trailing>,
+    /// Bit at which to stop, if a member begins there.
+    end: Option<u64>,
 }
 
 struct Check {
@@ -118,7 +142,20 @@ impl Cursor {
                 start: 0,
             }),
             trailing: None,
+            end: None,
         })
+    }
+
+    /// A decoder for the members from `start` to `end`.
+    fn between(source: &dyn Source, start: bgzip::Start, end: bgzip::Start) -> Result<Self> {
+        let mut cursor = Self::at(source, start.out, &Place::member(start.at))?;
+        cursor.check = Some(Check {
+            crc: Crc::new(),
+            counted: start.out,
+            start: start.out,
+        });
+        cursor.end = Some(end.at * 8);
+        Ok(cursor)
     }
 
     /// A decoder at a checkpoint; `out` is its offset in the output.
@@ -128,8 +165,10 @@ impl Cursor {
         cursor.check = None;
         cursor.piece = out / PIECE as u64;
         let mut window = vec![0; place.window_len];
-        let status = Decompress::new(false).decompress(&place.window, &mut window, FlushDecompress::Finish);
-        status.map_err(|_| damaged())?;
+        if !window.is_empty() {
+            let status = Decompress::new(false).decompress(&place.window, &mut window, FlushDecompress::Finish);
+            status.map_err(|_| damaged())?;
+        }
         let ahead = usize::try_from(out % PIECE as u64).unwrap_or(0);
         cursor.inflate.restore(&window, ahead).ok_or_else(damaged)?;
         cursor.bits.seek(source, place.header.unwrap_or(place.bit))?;
@@ -232,7 +271,8 @@ impl Cursor {
     /// RFC 1952, 2.3: the header of a member, or whatever else stands behind the last one.
     fn member(&mut self, source: &dyn Source, first: bool) -> Result<()> {
         self.bits.fill(source)?;
-        if self.bits.is_at_end() && !first {
+        let ends_here = self.end == Some(self.bits.position());
+        if (self.bits.is_at_end() || ends_here) && !first {
             self.state = State::End;
             return Ok(());
         }
@@ -327,8 +367,33 @@ impl Cursor {
 }
 
 impl Gzip {
-    /// Decodes the whole file once.
+    /// Decodes the whole file once, on all cores if it was made by bgzip.
     pub(super) fn open(source: Arc<dyn Source>) -> Result<Self> {
+        match Self::open_bgzip(&source)? {
+            Some(gzip) => Ok(gzip),
+            None => Self::open_in_order(source),
+        }
+    }
+
+    /// `None` if the file is not bgzip's, or not what its members say: decoding it in order tells what is wrong.
+    fn open_bgzip(source: &Arc<dyn Source>) -> Result<Option<Self>> {
+        let Some(starts) = bgzip::starts(&**source, SPACING)?.filter(|starts| starts.len() > 2) else {
+            return Ok(None);
+        };
+        let end = starts.last().map_or(0, |end| end.out);
+        if end > MAX_LEN || !all_as_they_say(&**source, &starts) {
+            return Ok(None);
+        }
+        let mut checkpoints = Checkpoints::new(SPACING, WINDOWS);
+        for start in &starts {
+            if checkpoints.wants(start.out) && start.out < end {
+                checkpoints.put(start.out, Place::member(start.at));
+            }
+        }
+        Ok(Some(Self::new(Arc::clone(source), end, None, checkpoints)))
+    }
+
+    fn open_in_order(source: Arc<dyn Source>) -> Result<Self> {
         let mut checkpoints = Checkpoints::new(SPACING, WINDOWS);
         let mut cursor = Cursor::new(&*source)?;
         while cursor.run(&*source)? {
@@ -344,14 +409,18 @@ impl Gzip {
                 checkpoints.put(out, place);
             }
         }
-        Ok(Self {
-            len: cursor.out(),
-            trailing: cursor.trailing,
+        Ok(Self::new(source, cursor.out(), cursor.trailing, checkpoints))
+    }
+
+    fn new(source: Arc<dyn Source>, len: u64, trailing: Option<Trailing>, checkpoints: Checkpoints<Place>) -> Self {
+        Self {
             source,
+            len,
+            trailing,
             checkpoints,
             cursors: Mutex::default(),
             pieces: Lru::new(CACHED),
-        })
+        }
     }
 
     /// The first `len` bytes, or fewer when there are no more.
@@ -414,6 +483,40 @@ impl Gzip {
             }
         }
     }
+}
+
+/// Decodes what lies between each start and the next on all cores: do all checksums hold, and does each run end where the
+/// next one is said to begin, in the file and in the output?
+fn all_as_they_say(source: &dyn Source, starts: &[bgzip::Start]) -> bool {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some([start, end]) = starts.get(index..).and_then(|rest| rest.first_chunk()) else {
+                return true;
+            };
+            if !is_as_it_says(source, *start, *end).unwrap_or(false) {
+                return false;
+            }
+        }
+    };
+    let threads = thread::available_parallelism().map_or(1, NonZero::get).min(MAX_THREADS);
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().all(|worker| worker.join().unwrap_or(false))
+    })
+}
+
+fn is_as_it_says(source: &dyn Source, start: bgzip::Start, end: bgzip::Start) -> Result<bool> {
+    let mut cursor = Cursor::between(source, start, end)?;
+    while cursor.run(source)? {
+        cursor.inflate.next_piece();
+        cursor.piece += 1;
+        if cursor.out() > end.out {
+            return Ok(false);
+        }
+    }
+    Ok(cursor.out() == end.out && cursor.bits.position() == end.at * 8 && cursor.trailing.is_none())
 }
 
 impl fmt::Debug for Gzip {

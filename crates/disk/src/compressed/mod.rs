@@ -1,6 +1,7 @@
 //! gzip and bzip2 around a container, as a [`Source`] of the bytes inside: any offset, from any thread, no temporary
 //! file. Opening decodes the file once, which finds its length and every damage; memory stays bounded.
 
+mod bgzip;
 mod bits;
 mod bzip2;
 mod checkpoints;

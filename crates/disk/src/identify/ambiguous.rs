@@ -7,7 +7,7 @@ use crate::{
     bytes::{be32, has, le32},
 };
 
-/// The first and last bytes of a file, as [`identify`](crate::identify) reads them.
+/// The first and last bytes of a file, as [`identify`](crate::identify()) reads them.
 pub(super) struct Ends<'a> {
     pub(super) head: &'a [u8],
     pub(super) tail: &'a [u8],
