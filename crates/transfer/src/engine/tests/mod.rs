@@ -272,8 +272,9 @@ async fn a_part_that_arrives_differently_is_repeated_until_the_budget_is_spent()
 
 #[tokio::test]
 async fn a_source_that_was_changed_is_refused() {
-    let upload = Upload::of(3_500);
-    let mut faults = vec![Fault::None; 3];
+    let upload = Upload::of(6_500);
+    // More than are on their way at once: some are acknowledged and written down before one is refused.
+    let mut faults = vec![Fault::None; 6];
     faults.extend([Fault::Unauthorized; 40]);
     let target = upload.target(&faults);
     upload.send(&target).await.unwrap_err();
@@ -282,7 +283,7 @@ async fn a_source_that_was_changed_is_refused() {
 
     // Same size and time, other content: only the hashes of what was sent tell.
     let time = std::fs::metadata(&upload.path).unwrap().modified().unwrap();
-    std::fs::write(&upload.path, vec![0xAA; 3_500]).unwrap();
+    std::fs::write(&upload.path, vec![0xAA; 6_500]).unwrap();
     File::options()
         .write(true)
         .open(&upload.path)
