@@ -4,7 +4,7 @@ use lotse_disk::Disk;
 
 use crate::{
     Evidence, Fact, Facts, FileTree, Result, Unknown, cloud_init, ext,
-    facts::{Agent, Datasources, Partition, PartitionTable, Root, Sshd, System, TableKind},
+    facts::{Partition, PartitionTable, Root, System, TableKind},
     files::{self, Files, Read},
     partition,
     root::{self, Candidate},
@@ -15,7 +15,7 @@ use crate::{
 pub fn examine(disk: &Disk) -> Facts {
     let table = match partition::read(disk) {
         Ok(table) => table,
-        Err(error) => return nothing_read(&files::unknown(&error)),
+        Err(error) => return Facts::unread(&files::unknown(&error)),
     };
     let candidates: Vec<Candidate> = table
         .partitions
@@ -24,42 +24,16 @@ pub fn examine(disk: &Disk) -> Facts {
         .map(|partition| candidate(disk, &table, partition))
         .collect();
     let choice = root::choose(&candidates);
-    let system_facts = match choice.tree {
-        Ok(tree) => SystemFacts::read(tree),
-        Err(unknown) => SystemFacts::unread(&choice.root, &unknown),
+    let mut facts = match choice.tree.and_then(Files::new) {
+        Ok(files) => read_system(&files),
+        Err(unknown) => Facts {
+            system: system_of_unread(&choice.root, &unknown),
+            ..Facts::unread(&unknown)
+        },
     };
-    let SystemFacts {
-        system,
-        agent,
-        datasources,
-        sshd,
-    } = system_facts;
-    Facts {
-        root: choice.root,
-        table: Fact::Known(table),
-        system,
-        agent,
-        datasources,
-        sshd,
-    }
-}
-
-fn nothing_read(unknown: &Unknown) -> Facts {
-    let root = Fact::Unknown(unknown.clone());
-    let SystemFacts {
-        system,
-        agent,
-        datasources,
-        sshd,
-    } = SystemFacts::unread(&root, unknown);
-    Facts {
-        table: Fact::Unknown(unknown.clone()),
-        root,
-        system,
-        agent,
-        datasources,
-        sshd,
-    }
+    facts.root = choice.root;
+    facts.table = Fact::Known(table);
+    facts
 }
 
 fn candidate(disk: &Disk, table: &PartitionTable, partition: &Partition) -> Candidate {
@@ -76,51 +50,32 @@ fn open(disk: &Disk, partition: &Partition) -> Result<Box<dyn FileTree>> {
     Ok(Box::new(ext::Ext::open(disk, partition.offset, partition.len)?))
 }
 
-/// What the files of a root say.
-struct SystemFacts {
-    system: Fact<Option<System>>,
-    agent: Fact<Option<Agent>>,
-    datasources: Fact<Option<Datasources>>,
-    sshd: Fact<Sshd>,
+/// What the files of a root say; table and root are left to the caller.
+fn read_system(files: &Files<'_>) -> Facts {
+    let agent = fact(cloud_init::read(files));
+    let datasources = match &agent {
+        Fact::Known(Some(agent)) if agent.kind == "cloud-init" => fact(cloud_init::read_datasources(files).map(Some)),
+        Fact::Known(_) => Fact::Known(None),
+        Fact::Unknown(unknown) => Fact::Unknown(unknown.clone()),
+    };
+    Facts {
+        system: fact(system::read(files)),
+        agent,
+        datasources,
+        sshd: Fact::Known(sshd::read(files)),
+        ..Facts::unread(&Unknown::new("no_system"))
+    }
 }
 
-impl SystemFacts {
-    fn read(tree: &dyn FileTree) -> Self {
-        let files = match Files::new(tree) {
-            Ok(files) => files,
-            Err(unknown) => return Self::unread(&Fact::Known(None), &unknown),
-        };
-        let agent = fact(cloud_init::read(&files));
-        let datasources = match &agent {
-            Fact::Known(Some(agent)) if agent.kind == "cloud-init" => {
-                fact(cloud_init::read_datasources(&files).map(Some))
-            }
-            Fact::Known(_) => Fact::Known(None),
-            Fact::Unknown(unknown) => Fact::Unknown(unknown.clone()),
-        };
-        Self {
-            system: fact(system::read(&files)),
-            agent,
-            datasources,
-            sshd: Fact::Known(sshd::read(&files)),
-        }
-    }
-
-    /// Files that are not read. Some filesystems are used by one family of systems only and tell at least that.
-    fn unread(root: &Fact<Option<Root>>, unknown: &Unknown) -> Self {
-        let system = match root {
-            Fact::Known(Some(root)) if root.filesystem == "ntfs" => Fact::Known(Some(only_family("windows", root))),
-            Fact::Known(Some(root)) if root.filesystem == "ufs" => Fact::Known(Some(only_family("freebsd", root))),
-            // No filesystem holds a system: that there is none is known.
-            Fact::Known(None) if unknown.code == "no_system" => Fact::Known(None),
-            _ => Fact::Unknown(unknown.clone()),
-        };
-        Self {
-            system,
-            agent: Fact::Unknown(unknown.clone()),
-            datasources: Fact::Unknown(unknown.clone()),
-            sshd: Fact::Unknown(unknown.clone()),
-        }
+/// The system of a root whose files are not read. Some filesystems are used by one family of systems only and tell at
+/// least that.
+fn system_of_unread(root: &Fact<Option<Root>>, unknown: &Unknown) -> Fact<Option<System>> {
+    match root {
+        Fact::Known(Some(root)) if root.filesystem == "ntfs" => Fact::Known(Some(only_family("windows", root))),
+        Fact::Known(Some(root)) if root.filesystem == "ufs" => Fact::Known(Some(only_family("freebsd", root))),
+        // No filesystem holds a system: that there is none is known.
+        Fact::Known(None) if unknown.code == "no_system" => Fact::Known(None),
+        _ => Fact::Unknown(unknown.clone()),
     }
 }
 

@@ -21,33 +21,38 @@ pub(crate) fn ready() -> Subject {
             virtual_size: Some(3 << 30),
         },
         compression: None,
-        facts: Ok(Facts {
-            table: table(TableKind::Gpt),
-            root: Fact::Known(Some(root("ext4", true))),
-            system: Fact::Known(Some(system("debian", "12", "Debian GNU/Linux 12 (bookworm)"))),
-            agent: Fact::Known(Some(agent("cloud-init"))),
-            datasources: Fact::Known(Some(Datasources {
-                list: names(&["ConfigDrive", "NoCloud", "None"]),
-                from: vec![
-                    Evidence::path("/etc/cloud/cloud.cfg.d/99-ccloud.cfg")
-                        .line(1)
-                        .value("datasource_list: [ ConfigDrive, NoCloud, None ]"),
-                ],
-                built_in: false,
-            })),
-            sshd: Fact::Known(Sshd {
-                installed: Fact::Known(true),
-                enabled: Fact::Known(true),
-                not_started_because: None,
-                installed_evidence: vec![Evidence::path("/usr/sbin/sshd")],
-                enabled_evidence: vec![Evidence::path(
-                    "/etc/systemd/system/multi-user.target.wants/ssh.service",
-                )],
-            }),
-        }),
+        facts: Ok(facts()),
         damage: None,
         notes: Vec::new(),
     }
+}
+
+/// What is known of [`ready`]; nothing of what no rule asks for.
+fn facts() -> Facts {
+    let mut facts = Facts::unread(&Unknown::new("no_system"));
+    facts.table = table(TableKind::Gpt);
+    facts.root = Fact::Known(Some(root("ext4", true)));
+    facts.system = Fact::Known(Some(system("debian", "12", "Debian GNU/Linux 12 (bookworm)")));
+    facts.agent = Fact::Known(Some(agent("cloud-init")));
+    facts.datasources = Fact::Known(Some(Datasources {
+        list: names(&["ConfigDrive", "NoCloud", "None"]),
+        from: vec![
+            Evidence::path("/etc/cloud/cloud.cfg.d/99-ccloud.cfg")
+                .line(1)
+                .value("datasource_list: [ ConfigDrive, NoCloud, None ]"),
+        ],
+        built_in: false,
+    }));
+    facts.sshd = Fact::Known(Sshd {
+        installed: Fact::Known(true),
+        enabled: Fact::Known(true),
+        not_started_because: None,
+        installed_evidence: vec![Evidence::path("/usr/sbin/sshd")],
+        enabled_evidence: vec![Evidence::path(
+            "/etc/systemd/system/multi-user.target.wants/ssh.service",
+        )],
+    });
+    facts
 }
 
 pub(crate) fn names(names: &[&str]) -> Vec<String> {

@@ -1,0 +1,156 @@
+//! The facts about a disk, as the rules see them. What could not be read is [`Fact::Unknown`] and never guessed.
+
+mod agent;
+mod disk;
+mod sshd;
+mod system;
+
+use std::{collections::BTreeMap, fmt};
+
+use serde::{Deserialize, Serialize};
+
+pub use self::{
+    agent::{Agent, Datasources},
+    disk::{Partition, PartitionTable, Root, TableKind},
+    sshd::Sshd,
+    system::System,
+};
+
+/// Something read off the disk, or the reason why it could not be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fact<T> {
+    /// Read off the disk.
+    Known(T),
+    /// Could not be read; never to be taken for a pass.
+    Unknown(Unknown),
+}
+
+/// Why a fact is not known, as a code with parameters.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unknown {
+    /// Stable code (`snake_case`), one of [`Unknown::CODES`].
+    pub code: String,
+    /// Parameters for the sentence made from the code.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub params: BTreeMap<String, String>,
+}
+
+impl Unknown {
+    /// Every code that a fact may carry.
+    pub const CODES: &'static [&'static str] = &[
+        "agent_start_not_known",
+        "built_in_list_not_read",
+        "config_not_read",
+        "disk_not_read",
+        "ext_corrupt",
+        "ext_feature_not_read",
+        "file_encrypted",
+        "file_on_other_filesystem",
+        "file_too_large",
+        "filesystem_not_read",
+        "filesystem_not_recognised",
+        "first_boot_presets",
+        "journal_dirty",
+        "no_system",
+        "package_database_not_read",
+        "partition_table_corrupt",
+        "root_inside_layer",
+        "service_start_not_known",
+        "several_systems",
+        "started_by_another_unit",
+        "version_not_known",
+    ];
+
+    /// A reason without parameters.
+    pub fn new(code: &str) -> Self {
+        Self {
+            code: code.to_owned(),
+            params: BTreeMap::new(),
+        }
+    }
+
+    /// Adds a named parameter for the sentence made from the code.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl fmt::Display) -> Self {
+        self.params.insert(name.to_owned(), value.to_string());
+        self
+    }
+}
+
+impl Evidence {
+    /// Longest [`Evidence::value`], in characters.
+    pub const MAX_VALUE: usize = 200;
+
+    /// A file or link as evidence.
+    pub fn path(path: impl Into<String>) -> Self {
+        Self {
+            path: Some(path.into()),
+            ..Self::default()
+        }
+    }
+
+    /// Names the line, counted from 1.
+    #[must_use]
+    pub fn line(mut self, line: u32) -> Self {
+        self.line = Some(line);
+        self
+    }
+
+    /// Says what stood there, shortened (`…`) to [`Evidence::MAX_VALUE`] characters and without control characters.
+    #[must_use]
+    pub fn value(mut self, value: &str) -> Self {
+        let mut plain = value.chars().map(|c| if c.is_control() { ' ' } else { c });
+        let mut shortened: String = plain.by_ref().take(Self::MAX_VALUE - 1).collect();
+        let rest: Vec<char> = plain.take(2).collect();
+        match rest.as_slice() {
+            [last] => shortened.push(*last),
+            [_, _, ..] => shortened.push('…'),
+            [] => {}
+        }
+        self.value = Some(shortened);
+        self
+    }
+}
+
+/// Where something was read.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Evidence {
+    /// Absolute path inside the guest.
+    pub path: Option<String>,
+    /// Line in that file, counted from 1.
+    pub line: Option<u32>,
+    /// What stood there, shortened to 200 characters; never a secret.
+    pub value: Option<String>,
+}
+
+/// Everything that is known about a disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Facts {
+    /// The partition table.
+    pub table: Fact<PartitionTable>,
+    /// The filesystem that holds `/`; `None` when every filesystem could be judged and none is a root.
+    pub root: Fact<Option<Root>>,
+    /// The operating system; `None` when the root holds none that is recognised.
+    pub system: Fact<Option<System>>,
+    /// The program that configures a VM at its first start; `None` when none is installed.
+    pub agent: Fact<Option<Agent>>,
+    /// cloud-init's effective list of datasources; `None` where there is no cloud-init.
+    pub datasources: Fact<Option<Datasources>>,
+    /// The SSH server.
+    pub sshd: Fact<Sshd>,
+}
+
+impl Facts {
+    /// Nothing is known, everything for the same reason.
+    pub fn unread(reason: &Unknown) -> Self {
+        Self {
+            table: Fact::Unknown(reason.clone()),
+            root: Fact::Unknown(reason.clone()),
+            system: Fact::Unknown(reason.clone()),
+            agent: Fact::Unknown(reason.clone()),
+            datasources: Fact::Unknown(reason.clone()),
+            sshd: Fact::Unknown(reason.clone()),
+        }
+    }
+}
