@@ -63,6 +63,13 @@ pub trait FileTree: Send + Sync {
     /// When the filesystem cannot be read there.
     fn read_start(&self, path: &str, len: usize) -> Result<Option<Vec<u8>>>;
 
+    /// At most `len` bytes of a file from `offset`, links followed; fewer only at its end, none beyond it. `None` if it
+    /// does not exist or is no regular file. For files too large to be held in memory.
+    ///
+    /// # Errors
+    /// When the filesystem cannot be read there.
+    fn read_at(&self, path: &str, offset: u64, len: usize) -> Result<Option<Vec<u8>>>;
+
     /// Entry names in byte order without `.` and `..`, links followed. `None` if it is no directory.
     ///
     /// # Errors
@@ -101,6 +108,19 @@ pub trait Nodes: Send + Sync {
     /// # Errors
     /// When they cannot be read.
     fn content(&self, file: &Self::Node, len: usize) -> Result<Vec<u8>>;
+
+    /// At most `len` bytes of a regular file from `offset`; fewer only at its end. What stands here reads all before
+    /// `offset` as well: a filesystem with large files has a way of its own.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    fn content_at(&self, file: &Self::Node, offset: u64, len: usize) -> Result<Vec<u8>> {
+        let Ok(offset) = usize::try_from(offset) else {
+            return Ok(Vec::new());
+        };
+        let mut bytes = self.content(file, offset.saturating_add(len))?;
+        Ok(bytes.split_off(offset.min(bytes.len())))
+    }
 
     /// Names in a directory without `.` and `..`, in any order.
     ///
@@ -189,6 +209,13 @@ impl<T: Nodes> FileTree for T {
     fn read_start(&self, path: &str, len: usize) -> Result<Option<Vec<u8>>> {
         match resolve(self, path, true)? {
             Some(node) if self.stat_of(&node).kind == FileKind::File => self.content(&node, len).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    fn read_at(&self, path: &str, offset: u64, len: usize) -> Result<Option<Vec<u8>>> {
+        match resolve(self, path, true)? {
+            Some(node) if self.stat_of(&node).kind == FileKind::File => self.content_at(&node, offset, len).map(Some),
             _ => Ok(None),
         }
     }
@@ -455,6 +482,20 @@ mod tests {
             tree.read_start("/lib/os-release", 2).unwrap().as_deref(),
             Some(&b"ID"[..])
         );
+        assert_eq!(
+            tree.read_at("/lib/os-release", 3, 4).unwrap().as_deref(),
+            Some(&b"debi"[..])
+        );
+        assert_eq!(
+            tree.read_at("/lib/os-release", 9, 100).unwrap().as_deref(),
+            Some(&b"\n"[..]),
+            "fewer at the end"
+        );
+        assert_eq!(
+            tree.read_at("/lib/os-release", u64::MAX, 1).unwrap().as_deref(),
+            Some(&b""[..])
+        );
+        assert_eq!(tree.read_at("/usr", 0, 1).unwrap(), None);
     }
 
     #[test]
