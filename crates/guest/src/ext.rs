@@ -32,6 +32,9 @@ const ROOT: u32 = 2;
 /// Largest directory that is read, in bytes: about a million names. Linux itself has trouble long before.
 const MAX_DIRECTORY: u64 = 64 * 1024 * 1024;
 
+/// Groups whose descriptors are read to count the free blocks.
+const MAX_GROUPS: u64 = 1 << 20;
+
 /// Parsed directories kept, at most, and entries of one that is kept.
 const CACHED_DIRECTORIES: usize = 128;
 const CACHED_ENTRIES: usize = 32 * 1024;
@@ -41,6 +44,13 @@ pub struct Ext {
     volume: Volume,
     superblock: Superblock,
     directories: Mutex<HashMap<u32, Arc<Directory>>>,
+}
+
+/// What a group's descriptor says.
+struct Descriptor {
+    /// First block of its inode table.
+    inode_table: u64,
+    free_clusters: u64,
 }
 
 /// The error for what contradicts the format, with the inode or block (or 0) where it does.
@@ -93,6 +103,51 @@ impl Ext {
         self.superblock.kind()
     }
 
+    /// The UUID as blkid writes it; `None` if all of it is zero.
+    pub fn uuid(&self) -> Option<String> {
+        self.superblock.uuid()
+    }
+
+    /// The label; `None` where it has none.
+    pub fn label(&self) -> Option<String> {
+        self.superblock.label()
+    }
+
+    /// Was it unmounted cleanly when the image was made, without an error that waits for a check? Otherwise it was in
+    /// use, or the machine stopped without notice.
+    pub fn was_unmounted_cleanly(&self) -> bool {
+        self.superblock.was_unmounted_cleanly()
+    }
+
+    /// Bytes of the whole filesystem, its own tables included. More than its partition holds when the image was cut off.
+    pub fn total_bytes(&self) -> u64 {
+        self.superblock.blocks.saturating_mul(self.superblock.block_size)
+    }
+
+    /// Bytes that no file uses, those reserved for root included: counted from the groups' descriptors as Linux does at
+    /// a mount, because the superblock's own count is old in a filesystem that was in use.
+    ///
+    /// # Errors
+    /// `ext_corrupt` when a descriptor is damaged or the counts are impossible, `file_too_large` for more than a million
+    /// groups (128 TiB); what the disk says when it cannot be read.
+    pub fn free_bytes(&self) -> Result<u64> {
+        let groups = self.superblock.groups();
+        if groups > MAX_GROUPS {
+            let error = Error::new(Kind::Refused, "file_too_large").with("path", "group descriptors");
+            return Err(error.with("size", groups).with("limit", MAX_GROUPS));
+        }
+        let mut clusters = 0_u64;
+        for group in 0..u32::try_from(groups).unwrap_or(u32::MAX) {
+            clusters += self.descriptor(group)?.free_clusters;
+        }
+        let bytes = clusters.saturating_mul(self.superblock.cluster_size());
+        // The last cluster may be cut off by the end of the filesystem, which counts as a whole one.
+        if bytes > self.total_bytes().saturating_add(self.superblock.cluster_size()) {
+            return Err(corrupt("free_count", clusters));
+        }
+        Ok(bytes)
+    }
+
     /// journal.rst, "Super Block": a journal that starts at block 0 holds nothing, even if the filesystem was not
     /// unmounted after it had been written out.
     fn journal_is_empty(&self) -> Result<bool> {
@@ -118,8 +173,8 @@ impl Ext {
         }
     }
 
-    /// The first block of a group's inode table (group_descr.rst), the descriptor's checksum proved.
-    fn inode_table(&self, group: u32) -> Result<u64> {
+    /// A group's descriptor (group_descr.rst), its checksum proved.
+    fn descriptor(&self, group: u32) -> Result<Descriptor> {
         let superblock = &self.superblock;
         let (block, within) = superblock.descriptor_place(group);
         let mut descriptor = vec![0; usize::from(superblock.descriptor_len)];
@@ -141,19 +196,19 @@ impl Ext {
         if expected.is_some_and(|expected| expected != u32::from(stored)) {
             return Err(corrupt("group_checksum", u64::from(group)));
         }
-        let high = if superblock.descriptor_len >= 64 {
-            le32(&descriptor, 40)
-        } else {
-            0
-        };
-        Ok(u64::from(high) << 32 | u64::from(le32(&descriptor, 8)))
+        let is_long = superblock.descriptor_len >= 64;
+        let high = |value: u64| if is_long { value } else { 0 };
+        Ok(Descriptor {
+            inode_table: high(u64::from(le32(&descriptor, 40))) << 32 | u64::from(le32(&descriptor, 8)),
+            free_clusters: high(u64::from(le16(&descriptor, 44))) << 16 | u64::from(le16(&descriptor, 12)),
+        })
     }
 
     fn inode(&self, number: u32) -> Result<Inode> {
         let superblock = &self.superblock;
         let index = number.checked_sub(1).filter(|_| number <= superblock.inodes);
         let index = index.ok_or_else(|| corrupt("inode_number", u64::from(number)))?;
-        let table = self.inode_table(index / superblock.inodes_per_group)?;
+        let table = self.descriptor(index / superblock.inodes_per_group)?.inode_table;
         let at = u64::from(index % superblock.inodes_per_group) * u64::from(superblock.inode_len);
         let block = table
             .checked_add(at / superblock.block_size)

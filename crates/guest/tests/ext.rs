@@ -157,6 +157,27 @@ fn assert_same(ours: &Listing, theirs: &Listing, what: &str) {
     }
 }
 
+/// Compares the whole and the free space, UUID and label with what dumpe2fs says.
+fn assert_counts(ext: &Ext, image: &Path, what: &str) {
+    let output = Command::new("dumpe2fs").args(["-h", text(image)]).output().unwrap();
+    let output = String::from_utf8_lossy(&output.stdout).into_owned();
+    let field = |name: &str| {
+        let line = output.lines().find_map(|line| line.strip_prefix(name));
+        line.unwrap_or_else(|| panic!("{what}: {name} in {output}")).trim()
+    };
+    let number = |name: &str| field(name).parse::<u64>().unwrap();
+    let block = number("Block size:");
+    assert_eq!(ext.total_bytes(), number("Block count:") * block, "{what}: total");
+    assert_eq!(
+        ext.free_bytes().unwrap(),
+        number("Free blocks:") * block,
+        "{what}: free"
+    );
+    assert_eq!(ext.uuid().as_deref(), Some(field("Filesystem UUID:")), "{what}");
+    assert_eq!(ext.label().as_deref(), Some(field("Filesystem volume name:")), "{what}");
+    assert!(ext.was_unmounted_cleanly(), "{what}: mke2fs leaves it clean");
+}
+
 #[test]
 fn every_feature_set_reads_as_the_tree_that_went_in() {
     let folder = tempfile::tempdir().unwrap();
@@ -237,6 +258,7 @@ fn every_feature_set_reads_as_the_tree_that_went_in() {
             b"lotse\n",
             "{what}: links inside the tree"
         );
+        assert_counts(&ext, &image, &what);
         let disk = Disk::open(Arc::new(FileSource::open(&image).unwrap())).unwrap();
         let found = filesystem::recognise(&disk, 0, disk.len()).unwrap().unwrap();
         assert_eq!(
@@ -364,6 +386,10 @@ fn dirty_journals_and_unknown_features_are_told() {
     assert!(
         open(&image).is_ok(),
         "the flag alone, with an empty journal, changes nothing"
+    );
+    assert!(
+        !open(&image).unwrap().was_unmounted_cleanly(),
+        "but it tells that it was in use"
     );
     let commands = folder.path().join("commands");
     fs::write(&commands, "jo -c\njw -b 333 /dev/zero\njc\n").unwrap();

@@ -43,7 +43,12 @@ const INCOMPAT_LARGEDIR: u32 = 0x4000;
 /// `s_feature_ro_compat`: these matter to writers, but two add checksums.
 const RO_COMPAT_SPARSE_SUPER: u32 = 0x1;
 const RO_COMPAT_GDT_CSUM: u32 = 0x10;
+const RO_COMPAT_BIGALLOC: u32 = 0x200;
 const RO_COMPAT_METADATA_CSUM: u32 = 0x400;
+
+/// `s_state`: cleanly unmounted; errors were found.
+const STATE_VALID: u16 = 0x1;
+const STATE_ERROR: u16 = 0x2;
 
 /// What ext2 and ext3 may have (e2fsprogs lib/blkid/probe.h); anything else makes an ext4.
 const EXT3_INCOMPAT: u32 = INCOMPAT_FILETYPE | INCOMPAT_RECOVER | INCOMPAT_META_BG;
@@ -72,6 +77,10 @@ pub(crate) struct Superblock {
     ro_compat: u32,
     pub(super) uuid: [u8; 16],
     label: Option<String>,
+    /// `s_state`.
+    state: u16,
+    /// `s_log_cluster_size - s_log_block_size`: blocks a cluster, as a power of two; 0 without bigalloc.
+    cluster_shift: u32,
     /// Start of every metadata checksum.
     pub(super) seed: u32,
 }
@@ -114,6 +123,12 @@ impl Superblock {
             ro_compat: le32(bytes, 100),
             uuid,
             label: text(bytes, 120, 16),
+            state: le16(bytes, 58),
+            cluster_shift: if le32(bytes, 100) & RO_COMPAT_BIGALLOC == 0 {
+                0
+            } else {
+                le32(bytes, 28).checked_sub(log_block_size)?
+            },
             seed,
         };
         superblock.is_sane().then_some(superblock)
@@ -125,6 +140,8 @@ impl Superblock {
         self.inodes_per_group != 0
             && self.blocks_per_group != 0
             && self.blocks != 0
+            // Linux fs/ext4/ext4.h, `EXT4_MAX_CLUSTER_LOG_SIZE`: clusters of at most 1 GiB.
+            && self.cluster_shift <= 20
             && power(self.inode_len, 128, self.block_size)
             && power(self.descriptor_len, 32, 1024)
     }
@@ -170,6 +187,22 @@ impl Superblock {
 
     pub(crate) fn uuid(&self) -> Option<String> {
         uuid(&self.uuid, 0)
+    }
+
+    pub(super) fn was_unmounted_cleanly(&self) -> bool {
+        self.state & (STATE_VALID | STATE_ERROR) == STATE_VALID && !self.needs_recovery()
+    }
+
+    /// Block groups, by their blocks.
+    pub(super) fn groups(&self) -> u64 {
+        self.blocks
+            .saturating_sub(self.first_data_block)
+            .div_ceil(self.blocks_per_group)
+    }
+
+    /// Bytes of the unit that free space is counted in: a block, or with bigalloc a cluster.
+    pub(super) fn cluster_size(&self) -> u64 {
+        self.block_size << self.cluster_shift
     }
 
     pub(super) fn needs_recovery(&self) -> bool {
