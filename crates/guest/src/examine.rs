@@ -6,7 +6,7 @@ use crate::{
     Evidence, Fact, Facts, FileTree, Result, Unknown, cloud_init, ext,
     facts::{Partition, PartitionTable, Root, System, TableKind},
     files::{self, Files, Read},
-    partition,
+    leftovers, partition,
     root::{self, Candidate},
     sshd, system,
 };
@@ -63,6 +63,7 @@ fn read_system(files: &Files<'_>) -> Facts {
         agent,
         datasources,
         sshd: Fact::Known(sshd::read(files)),
+        leftovers: Fact::Known(leftovers::read(files)),
         ..Facts::unread(&Unknown::new("no_system"))
     }
 }

@@ -9,6 +9,7 @@ pub mod ext;
 pub mod facts;
 mod files;
 pub mod filesystem;
+mod leftovers;
 mod packages;
 pub mod partition;
 mod root;

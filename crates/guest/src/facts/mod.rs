@@ -2,6 +2,7 @@
 
 mod agent;
 mod disk;
+mod leftovers;
 mod sshd;
 mod system;
 
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 pub use self::{
     agent::{Agent, Datasources},
     disk::{Partition, PartitionTable, Root, TableKind},
+    leftovers::{AuthorizedKeys, Found, Leftovers, MachineId, MachineIdState},
     sshd::Sshd,
     system::System,
 };
@@ -59,6 +61,7 @@ impl Unknown {
         "service_start_not_known",
         "several_systems",
         "started_by_another_unit",
+        "too_much_to_read",
         "version_not_known",
     ];
 
@@ -139,6 +142,8 @@ pub struct Facts {
     pub datasources: Fact<Option<Datasources>>,
     /// The SSH server.
     pub sshd: Fact<Sshd>,
+    /// What the old machine left behind.
+    pub leftovers: Fact<Leftovers>,
 }
 
 impl Facts {
@@ -151,6 +156,7 @@ impl Facts {
             agent: Fact::Unknown(reason.clone()),
             datasources: Fact::Unknown(reason.clone()),
             sshd: Fact::Unknown(reason.clone()),
+            leftovers: Fact::Unknown(reason.clone()),
         }
     }
 }
