@@ -128,8 +128,10 @@ pub(super) fn private_keys(files: &Files<'_>, homes: &[Home]) -> Read<Vec<Found>
             }
         }
         if let Some(folder) = home.at(".gnupg/private-keys-v1.d") {
-            for name in names(files, &folder)?.iter().filter(|name| name.ends_with(".key")) {
-                all.push(found("pgp_key", format!("{folder}/{name}")));
+            for name in names(files, &folder)? {
+                if name.strip_suffix(".key").is_some() {
+                    all.push(found("pgp_key", format!("{folder}/{name}")));
+                }
             }
         }
         if let Some(path) = home.at(".gnupg/secring.gpg")
