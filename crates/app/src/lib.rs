@@ -6,6 +6,7 @@ mod connections;
 mod details;
 mod environment;
 mod error;
+mod facts;
 mod images;
 mod rate;
 mod uploads;
@@ -15,6 +16,7 @@ pub use connections::{Connection, ConnectionKind, PRACTICE};
 pub use details::{Distribution, ImageDetails, Suggestion};
 pub use environment::{Environment, SystemEnvironment, data_folder};
 pub use error::Error;
+pub use facts::facts;
 pub use images::{Image, ImageList};
 pub use uploads::{Upload, UploadRequest, UploadState, Uploads, upload_id};
 

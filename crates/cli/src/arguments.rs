@@ -28,6 +28,9 @@ pub(crate) enum Command {
         json: bool,
         file: PathBuf,
     },
+    Facts {
+        file: PathBuf,
+    },
     Upload(Wish),
     Resume {
         id: Option<String>,

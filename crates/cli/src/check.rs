@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The file could not be read as a disk image at all.
-const NOT_READ: u8 = 2;
+pub(crate) const NOT_READ: u8 = 2;
 
 pub(crate) fn run(text: &Text, file: &Path, json: bool) -> ExitCode {
     let checked = lotse_app::check(file);

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod check;
+mod facts;
 mod follow;
 mod help;
 mod images;
@@ -34,6 +35,10 @@ fn main() -> ExitCode {
             command: Command::Check { json, file },
             ..
         }) => check::run(&text, &file, json),
+        Ok(Arguments {
+            command: Command::Facts { file },
+            ..
+        }) => facts::run(&text, &file),
         Ok(arguments) => run(&text, arguments.command),
         Err(code) => code,
     }
@@ -56,6 +61,7 @@ async fn dispatch(text: &Text, command: Command) -> Result<ExitCode, Error> {
     let app = App::open(&lotse_app::data_folder()?, Arc::new(SystemEnvironment))?;
     match command {
         Command::Check { json, file } => Ok(check::run(text, &file, json)),
+        Command::Facts { file } => Ok(facts::run(text, &file)),
         Command::Upload(wish) => uploads::upload(text, &app, wish).await,
         Command::Resume { id } => uploads::resume(text, &app, id.as_deref()).await,
         Command::Uploads { json } => uploads::list(text, &app, json),
