@@ -22,6 +22,7 @@ impl Error {
     pub const CODES: &'static [&'static str] = &[
         "ext_corrupt",
         "ext_feature_not_read",
+        "fat_corrupt",
         "file_encrypted",
         "file_too_large",
         "filesystem_not_read",

@@ -7,6 +7,7 @@ mod error;
 mod examine;
 pub mod ext;
 pub mod facts;
+pub mod fat;
 mod files;
 pub mod filesystem;
 mod leftovers;

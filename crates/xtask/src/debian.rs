@@ -27,6 +27,7 @@ const PACKAGES: &[(&str, Need, &str)] = &[
     ("fdisk", Need::Images, "sfdisk: partition tables"),
     ("e2fsprogs", Need::Images, "mke2fs, debugfs: ext4"),
     ("dosfstools", Need::Images, "mkfs.vfat: the EFI partition"),
+    ("mtools", Need::Tests, "files on FAT, a second opinion"),
     ("qemu-utils", Need::Images, "qemu-img: qcow2 and the other containers"),
     ("xorriso", Need::Tests, "ISO files, which are told apart"),
     ("cryptsetup-bin", Need::Tests, "LUKS containers, the same"),

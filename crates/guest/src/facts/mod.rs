@@ -47,6 +47,7 @@ impl Unknown {
         "disk_not_read",
         "ext_corrupt",
         "ext_feature_not_read",
+        "fat_corrupt",
         "file_encrypted",
         "file_on_other_filesystem",
         "file_too_large",
