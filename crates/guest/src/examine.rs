@@ -3,12 +3,13 @@
 use lotse_disk::Disk;
 
 use crate::{
-    Evidence, Fact, Facts, FileTree, Result, Unknown, cloud_init, ext,
-    facts::{Partition, PartitionTable, Root, System, TableKind},
+    Evidence, Fact, Facts, Unknown, cloud_init,
+    facts::{Root, System},
     files::{self, Files, Read},
-    leftovers, partition,
+    leftovers, mounts, partition,
     root::{self, Candidate},
     sshd, system,
+    volumes::Volumes,
 };
 
 /// Reads everything that the rules ask for.
@@ -17,41 +18,28 @@ pub fn examine(disk: &Disk) -> Facts {
         Ok(table) => table,
         Err(error) => return Facts::unread(&files::unknown(&error)),
     };
-    let candidates: Vec<Candidate> = table
-        .partitions
-        .iter()
-        .filter(|partition| !partition::is_frame(table.kind, partition))
-        .map(|partition| candidate(disk, &table, partition))
-        .collect();
+    let volumes = Volumes::open(disk, &table);
+    let candidates: Vec<Candidate> = volumes.list().iter().map(Candidate::from).collect();
     let choice = root::choose(&candidates);
-    let mut facts = match choice.tree.and_then(Files::new) {
-        Ok(files) => read_system(&files),
+    let planned = choice.tree.and_then(|tree| Ok((tree, mounts::read(tree, &volumes)?)));
+    let mut facts = match planned {
+        Ok((tree, planned)) => Facts {
+            mounts: Fact::Known(planned.iter().map(|planned| planned.mount.clone()).collect()),
+            ..read_system(&Files::joined(tree, "", &planned), &volumes)
+        },
         Err(unknown) => Facts {
             system: system_of_unread(&choice.root, &unknown),
             ..Facts::unread(&unknown)
         },
     };
     facts.root = choice.root;
+    facts.volumes = Fact::Known(volumes.facts());
     facts.table = Fact::Known(table);
     facts
 }
 
-fn candidate(disk: &Disk, table: &PartitionTable, partition: &Partition) -> Candidate {
-    let is_ext = matches!(partition.filesystem.as_deref(), Some("ext2" | "ext3" | "ext4"));
-    Candidate {
-        number: (table.kind != TableKind::None).then_some(partition.number),
-        len: partition.len,
-        filesystem: partition.filesystem.clone(),
-        tree: is_ext.then(|| open(disk, partition)),
-    }
-}
-
-fn open(disk: &Disk, partition: &Partition) -> Result<Box<dyn FileTree>> {
-    Ok(Box::new(ext::Ext::open(disk, partition.offset, partition.len)?))
-}
-
-/// What the files of a root say; table and root are left to the caller.
-fn read_system(files: &Files<'_>) -> Facts {
+/// What the files of a root and the other volumes say; table and root are left to the caller.
+fn read_system(files: &Files<'_>, _volumes: &Volumes) -> Facts {
     let agent = fact(cloud_init::read(files));
     let datasources = match &agent {
         Fact::Known(Some(agent)) if agent.kind == "cloud-init" => fact(cloud_init::read_datasources(files).map(Some)),

@@ -76,7 +76,11 @@ impl Ext {
     /// that are not in the filesystem yet (what is read without them may be old); what the disk says when it cannot be
     /// read.
     pub fn open(disk: &Disk, offset: u64, len: u64) -> Result<Self> {
-        let volume = Volume::new(disk, offset, len);
+        Self::on(Volume::new(disk, offset, len))
+    }
+
+    /// The same on a volume, which may stand inside a layer.
+    pub(crate) fn on(volume: Volume) -> Result<Self> {
         let mut bytes = vec![0; 1024];
         if !volume.read_at(&mut bytes, 1024)? {
             return Err(corrupt("superblock", 0));

@@ -1,50 +1,126 @@
-//! The root's files, read so that "not there" is only said where it is certain: what stands below the mount point of
-//! another filesystem is unknown, and so is what cannot be read.
+//! One system's files with its filesystems joined as they are mounted, read so that "not there" is only said where it
+//! is certain: what stands below the mount point of a filesystem that is not read is unknown.
 
-use crate::{Error, FileTree, Stat, Unknown};
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+};
 
-/// Largest `/etc/fstab` that is read, in bytes.
-const FSTAB_LIMIT: usize = 1 << 20;
+use crate::{
+    Error, FileKind, FileTree, Stat, Unknown,
+    mounts::{Content, Planned},
+    tree::{MAX_LINKS, MAX_TARGET, parts},
+};
 
-/// Directories that a merged `/usr` replaces by links.
-const USR_LINKS: &[&str] = &["/bin", "/sbin", "/lib", "/lib32", "/lib64"];
+/// Entries remembered, at most; a report asks for some hundreds.
+const MAX_KNOWN: usize = 16 * 1024;
 
-/// A root filesystem and where others are mounted into it.
+/// Mounts that are joined, at most.
+const MAX_MOUNTS: usize = 256;
+
+/// A root filesystem and what is mounted into it.
 pub(crate) struct Files<'a> {
+    /// The root first, then by depth of the mount point.
+    mounts: Vec<Joined<'a>>,
+    /// Entries by their path without links.
+    known: Mutex<HashMap<String, Option<Entry>>>,
+}
+
+/// A mount in its place.
+struct Joined<'a> {
+    /// Absolute, without links and without a slash at its end; empty for the root.
+    point: String,
+    view: View<'a>,
+}
+
+enum View<'a> {
+    /// What stands below this directory (without links, without a slash at its end) of a tree.
+    Tree(&'a dyn FileTree, String),
+    /// Files that are not read.
+    Hidden,
+    /// Perhaps files of something that is not on this disk; else what the filesystem below has.
+    Elsewhere,
+}
+
+/// What is known of a path.
+#[derive(Clone)]
+struct Entry {
+    stat: Stat,
+    /// Where a link leads.
+    target: Option<String>,
+}
+
+/// A path without links, and where it stands.
+struct At<'a> {
+    path: String,
     tree: &'a dyn FileTree,
-    /// Mount points of other filesystems whose files are not seen here, without a slash at their end.
-    elsewhere: Vec<String>,
+    local: String,
+    stat: Stat,
 }
 
 /// What could be read, or why it is not known.
 pub(crate) type Read<T> = Result<T, Unknown>;
 
 impl<'a> Files<'a> {
-    /// Reads the mount points from `/etc/fstab`.
+    /// A root alone on its disk: what its fstab names is elsewhere.
+    #[cfg(test)]
     pub(crate) fn new(tree: &'a dyn FileTree) -> Read<Self> {
-        let fstab = tree
-            .read("/etc/fstab", FSTAB_LIMIT)
-            .map_err(|error| unknown(&error))?
-            .unwrap_or_default();
-        let mut elsewhere = mount_points(&String::from_utf8_lossy(&fstab));
-        if elsewhere.iter().any(|point| point == "/usr") {
-            for link in USR_LINKS {
-                if tree.read_link(link).map_err(|error| unknown(&error))?.is_some() {
-                    elsewhere.push((*link).to_owned());
-                }
-            }
+        static NONE: crate::volumes::Volumes = crate::volumes::Volumes::NONE;
+        Ok(Self::joined(tree, "", &crate::mounts::read(tree, &NONE)?))
+    }
+
+    /// The directory `base` of a tree as `/`, and what is mounted into it.
+    pub(crate) fn joined(tree: &'a dyn FileTree, base: &str, planned: &[Planned<'a>]) -> Self {
+        let root = View::Tree(tree, base.to_owned());
+        let mut files = Self {
+            mounts: vec![Joined {
+                point: String::new(),
+                view: root,
+            }],
+            known: Mutex::default(),
+        };
+        let mut ordered: Vec<&Planned<'a>> = planned.iter().filter(|planned| planned.mount.point != "/").collect();
+        ordered.sort_by_key(|planned| parts(&planned.mount.point).count());
+        for planned in ordered.into_iter().take(MAX_MOUNTS) {
+            files.mount(planned);
         }
-        Ok(Self { tree, elsewhere })
+        files
+    }
+
+    fn mount(&mut self, planned: &Planned<'a>) {
+        let view = match &planned.content {
+            Content::Tree(tree) => View::Tree(*tree, String::new()),
+            Content::Bind(source) => match self.resolve(source, true) {
+                Ok(Some(at)) => View::Tree(at.tree, at.local),
+                Ok(None) => return,
+                Err(_) => View::Hidden,
+            },
+            Content::Hidden => View::Hidden,
+            Content::Elsewhere => View::Elsewhere,
+            Content::Nothing => return,
+        };
+        let point = match self.resolve(&planned.mount.point, true) {
+            Ok(Some(at)) => at.path,
+            // systemd makes a mount point that is missing.
+            Ok(None) => parts(&planned.mount.point).fold(String::new(), |path, part| path + "/" + part),
+            // Below something that is not seen either.
+            Err(_) => return,
+        };
+        if point.is_empty() {
+            return;
+        }
+        self.mounts.push(Joined { point, view });
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// Type, size and mode with links followed; `None` only where it is certain that nothing is there.
     pub(crate) fn stat(&self, path: &str) -> Read<Option<Stat>> {
-        self.certain(path, self.tree.stat(path))
+        Ok(self.resolve(path, true)?.map(|at| at.stat))
     }
 
     /// Like [`Files::stat`], follows no link at the last step.
     pub(crate) fn lstat(&self, path: &str) -> Read<Option<Stat>> {
-        self.certain(path, self.tree.lstat(path))
+        Ok(self.resolve(path, false)?.map(|at| at.stat))
     }
 
     /// Is anything there, be it a link that leads nowhere?
@@ -54,12 +130,17 @@ impl<'a> Files<'a> {
 
     /// A regular file's content, links followed.
     pub(crate) fn read(&self, path: &str, limit: usize) -> Read<Option<Vec<u8>>> {
-        self.certain(path, self.tree.read(path, limit))
+        self.at(path, |at| at.tree.read(&at.local, limit))
     }
 
     /// The first bytes of a regular file, links followed.
     pub(crate) fn read_start(&self, path: &str, len: usize) -> Read<Option<Vec<u8>>> {
-        self.certain(path, self.tree.read_start(path, len))
+        self.at(path, |at| at.tree.read_start(&at.local, len))
+    }
+
+    /// Bytes of a regular file from `offset`, fewer at its end, links followed.
+    pub(crate) fn read_at(&self, path: &str, offset: u64, len: usize) -> Read<Option<Vec<u8>>> {
+        self.at(path, |at| at.tree.read_at(&at.local, offset, len))
     }
 
     /// A text file with everything that is not UTF-8 replaced.
@@ -71,34 +152,150 @@ impl<'a> Files<'a> {
 
     /// Names in a directory in byte order; empty where there is none.
     pub(crate) fn list(&self, path: &str) -> Read<Vec<String>> {
-        Ok(self.certain(path, self.tree.list(path))?.unwrap_or_default())
+        let Some(at) = self.resolve(path, true)? else {
+            return Ok(Vec::new());
+        };
+        let names = at
+            .tree
+            .list(&at.local)
+            .map_err(|error| unknown(&error))?
+            .unwrap_or_default();
+        // The empty directory is there to be mounted over.
+        match self.elsewhere(&at.path) {
+            Some(unknown) if names.is_empty() => Err(unknown),
+            _ => Ok(names),
+        }
     }
 
     /// Target of a symbolic link.
     pub(crate) fn read_link(&self, path: &str) -> Read<Option<String>> {
-        self.certain(path, self.tree.read_link(path))
+        let Some(at) = self.resolve(path, false)? else {
+            return Ok(None);
+        };
+        Ok(self.entry(&at.path)?.and_then(|entry| entry.target))
     }
 
     /// The first of some paths that leads to a regular file.
     pub(crate) fn first_file<'p>(&self, paths: &[&'p str]) -> Read<Option<&'p str>> {
         for path in paths {
-            if self.stat(path)?.is_some_and(|stat| stat.kind == crate::FileKind::File) {
+            if self.stat(path)?.is_some_and(|stat| stat.kind == FileKind::File) {
                 return Ok(Some(path));
             }
         }
         Ok(None)
     }
 
-    fn certain<T>(&self, path: &str, result: Result<Option<T>, Error>) -> Read<Option<T>> {
-        match result {
-            Err(error) => Err(unknown(&error)),
-            Ok(None) => match self.elsewhere.iter().find(|point| is_below(path, point)) {
-                Some(point) => Err(Unknown::new("file_on_other_filesystem").with("mount", point)),
-                None => Ok(None),
-            },
-            Ok(found) => Ok(found),
+    fn at<T>(&self, path: &str, read: impl Fn(&At<'a>) -> Result<Option<T>, Error>) -> Read<Option<T>> {
+        match self.resolve(path, true)? {
+            Some(at) => read(&at).map_err(|error| unknown(&error)),
+            None => Ok(None),
         }
     }
+
+    /// Follows a path across all mounts; `None` only where it is certain that nothing is there.
+    fn resolve(&self, path: &str, follow_last: bool) -> Read<Option<At<'a>>> {
+        let mut links = 0;
+        // The directories entered so far, without links.
+        let mut at = String::new();
+        let mut stat = self.entry("")?.map(|entry| entry.stat);
+        // Parts still to go, the next one last.
+        let mut rest: Vec<String> = parts(path).rev().map(str::to_owned).collect();
+        while let Some(part) = rest.pop() {
+            if part == ".." {
+                at.truncate(at.rfind('/').unwrap_or(0));
+                stat = self.entry(&at)?.map(|entry| entry.stat);
+                continue;
+            }
+            if stat.is_none_or(|stat| stat.kind != FileKind::Directory) {
+                return self.missing(&at);
+            }
+            let next = format!("{at}/{part}");
+            let Some(entry) = self.entry(&next)? else {
+                return self.missing(&next);
+            };
+            match entry.target {
+                Some(target) if follow_last || !rest.is_empty() => {
+                    links += 1;
+                    if links > MAX_LINKS || target.is_empty() || target.len() > MAX_TARGET {
+                        return Ok(None);
+                    }
+                    if target.starts_with('/') {
+                        at.clear();
+                        stat = self.entry("")?.map(|entry| entry.stat);
+                    }
+                    rest.extend(parts(&target).rev().map(str::to_owned));
+                }
+                _ => {
+                    at = next;
+                    stat = Some(entry.stat);
+                }
+            }
+        }
+        let Some(stat) = stat else { return Ok(None) };
+        let (tree, local) = self.place(&at)?;
+        Ok(Some(At {
+            path: at,
+            tree,
+            local,
+            stat,
+        }))
+    }
+
+    /// What is at a path without links.
+    fn entry(&self, path: &str) -> Read<Option<Entry>> {
+        if let Some(entry) = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(path) {
+            return Ok(entry.clone());
+        }
+        let (tree, local) = self.place(path)?;
+        let entry = match tree.lstat(&local).map_err(|error| unknown(&error))? {
+            Some(stat) if stat.kind == FileKind::Symlink => Some(Entry {
+                stat,
+                target: tree.read_link(&local).map_err(|error| unknown(&error))?,
+            }),
+            Some(stat) => Some(Entry { stat, target: None }),
+            None => None,
+        };
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MAX_KNOWN {
+            known.clear();
+        }
+        known.insert(path.to_owned(), entry.clone());
+        Ok(entry)
+    }
+
+    /// The tree in which a path without links stands, and its path there.
+    fn place(&self, path: &str) -> Read<(&'a dyn FileTree, String)> {
+        // Later mounts cover earlier ones.
+        for mount in self.mounts.iter().rev() {
+            let Some(rest) = below(path, &mount.point) else {
+                continue;
+            };
+            match &mount.view {
+                View::Tree(tree, base) => return Ok((*tree, format!("{base}{rest}"))),
+                View::Hidden => return Err(on_other_filesystem(&mount.point)),
+                View::Elsewhere => {}
+            }
+        }
+        Err(Unknown::new("no_system"))
+    }
+
+    fn missing<T>(&self, path: &str) -> Read<Option<T>> {
+        self.elsewhere(path).map_or(Ok(None), Err)
+    }
+
+    /// The reason why what is not found here may be there all the same.
+    fn elsewhere(&self, path: &str) -> Option<Unknown> {
+        let mount = self
+            .mounts
+            .iter()
+            .rev()
+            .find(|mount| below(path, &mount.point).is_some())?;
+        matches!(mount.view, View::Elsewhere).then(|| on_other_filesystem(&mount.point))
+    }
+}
+
+fn on_other_filesystem(point: &str) -> Unknown {
+    Unknown::new("file_on_other_filesystem").with("mount", point)
 }
 
 /// A reader's error as a reason; what came from below the filesystem is told as one reason with the error's code.
@@ -110,20 +307,10 @@ pub(crate) fn unknown(error: &Error) -> Unknown {
     }
 }
 
-fn is_below(path: &str, point: &str) -> bool {
+/// What is left of a path at or below a mount point.
+fn below<'p>(path: &'p str, point: &str) -> Option<&'p str> {
     path.strip_prefix(point)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-}
-
-/// Mount points below `/` that `fstab(5)` names; an octal escape (`\040`) stands for a space there and is left as it is.
-fn mount_points(fstab: &str) -> Vec<String> {
-    let lines = fstab.lines().map(str::trim).filter(|line| !line.starts_with('#'));
-    let points = lines.filter_map(|line| line.split_ascii_whitespace().nth(1));
-    points
-        .map(|point| point.trim_end_matches('/'))
-        .filter(|point| point.starts_with('/'))
-        .map(str::to_owned)
-        .collect()
+        .filter(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 #[cfg(test)]
@@ -157,5 +344,10 @@ mod tests {
             files.stat("/usr/lib/os-release").unwrap().is_some(),
             "what is there is there"
         );
+        assert!(
+            files.list("/usr/bin").is_err(),
+            "nothing is said of what is mounted over"
+        );
+        assert_eq!(files.list("/srv").unwrap(), Vec::<String>::new());
     }
 }

@@ -11,6 +11,7 @@ pub mod fat;
 mod files;
 pub mod filesystem;
 mod leftovers;
+mod mounts;
 mod packages;
 pub mod partition;
 mod root;
@@ -20,6 +21,7 @@ mod system;
 pub mod tree;
 mod version;
 mod volume;
+mod volumes;
 
 pub use error::{Error, Kind, Result};
 pub use examine::examine;

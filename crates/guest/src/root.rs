@@ -1,6 +1,8 @@
 //! Which of a disk's filesystems holds `/`: the one that looks like a root, else the only one that could be it.
 
-use crate::{Error, Fact, FileTree, Unknown, facts::Root, files};
+use std::sync::Arc;
+
+use crate::{Error, Fact, FileTree, Unknown, facts::Root, files, volumes::Opened};
 
 /// Smallest partition that may hold a system without being recognised, in bytes: 64 MiB. Boot loaders' partitions and
 /// gaps are smaller.
@@ -38,7 +40,18 @@ pub(crate) struct Candidate {
     /// As in [`crate::facts::Partition::filesystem`].
     pub(crate) filesystem: Option<String>,
     /// Its files, where the filesystem is one that is read.
-    pub(crate) tree: Option<Result<Box<dyn FileTree>, Error>>,
+    pub(crate) tree: Option<Result<Arc<dyn FileTree>, Error>>,
+}
+
+impl From<&Opened> for Candidate {
+    fn from(opened: &Opened) -> Self {
+        Self {
+            number: opened.number,
+            len: opened.volume.len(),
+            filesystem: opened.filesystem.clone(),
+            tree: opened.tree.clone(),
+        }
+    }
 }
 
 impl Candidate {
@@ -51,8 +64,8 @@ impl Candidate {
         Root {
             filesystem: filesystem.to_owned(),
             partition: self.number,
-            layers: Vec::new(),
             read,
+            ..Root::default()
         }
     }
 }
@@ -96,6 +109,7 @@ pub(crate) fn choose(candidates: &[Candidate]) -> Choice<'_> {
                 Ok(likeness) => roots.push((likeness, candidate, filesystem, tree.as_ref())),
                 Err(error) => unread.push((candidate, filesystem, files::unknown(&error))),
             },
+            Some(Err(_)) if filesystem == "vfat" => {}
             Some(Err(error)) => unread.push((candidate, filesystem, files::unknown(error))),
             None if LAYERS.contains(&filesystem) => {
                 unread.push((candidate, filesystem, inside_layer(candidate, filesystem)));
@@ -201,7 +215,7 @@ mod tests {
 
     fn with_tree(number: u32, tree: MemoryTree) -> Candidate {
         Candidate {
-            tree: Some(Ok(Box::new(tree))),
+            tree: Some(Ok(Arc::new(tree))),
             ..candidate(number, "ext4", 1 << 30)
         }
     }

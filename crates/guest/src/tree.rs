@@ -6,10 +6,10 @@ use std::{collections::BTreeMap, sync::Arc};
 use crate::{Error, Kind, error::Result};
 
 /// Symbolic links followed in one path before it counts as a loop (Linux: `MAXSYMLINKS` in `include/linux/namei.h`).
-const MAX_LINKS: u32 = 40;
+pub(crate) const MAX_LINKS: u32 = 40;
 
 /// Longest target of a symbolic link that is followed, in bytes (Linux: `PATH_MAX`).
-const MAX_TARGET: usize = 4096;
+pub(crate) const MAX_TARGET: usize = 4096;
 
 /// What a directory entry is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -178,7 +178,7 @@ fn resolve<T: Nodes + ?Sized>(tree: &T, path: &str, follow_last: bool) -> Result
     Ok(entered.pop())
 }
 
-fn parts(path: &str) -> impl DoubleEndedIterator<Item = &str> {
+pub(crate) fn parts(path: &str) -> impl DoubleEndedIterator<Item = &str> {
     path.split('/').filter(|part| !part.is_empty() && *part != ".")
 }
 

@@ -80,7 +80,7 @@ fn open(path: &Path) -> Disk {
     Disk::open(Arc::new(FileSource::open(path).unwrap())).unwrap()
 }
 
-/// Number, offset and length in KiB, type, label, filesystem.
+/// Number, offset and length in KiB, type, name or label, filesystem.
 type Row<'a> = (u32, u64, u64, &'a str, Option<&'a str>, Option<&'a str>);
 
 fn rows(table: &PartitionTable) -> Vec<Row<'_>> {
@@ -92,7 +92,7 @@ fn rows(table: &PartitionTable) -> Vec<Row<'_>> {
             offset,
             len,
             p.type_id.as_str(),
-            p.label.as_deref(),
+            p.name.as_deref().or(p.label.as_deref()),
             p.filesystem.as_deref(),
         )
     });

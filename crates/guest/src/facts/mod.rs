@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     agent::{Agent, Datasources},
-    disk::{Partition, PartitionTable, Root, TableKind},
+    disk::{FoundSystem, Mount, MountState, Partition, PartitionTable, Root, TableKind, TableProblem, Volume},
     leftovers::{AuthorizedKeys, Found, Leftovers, MachineId, MachineIdState},
     sshd::Sshd,
     system::System,
@@ -133,8 +133,14 @@ pub struct Evidence {
 pub struct Facts {
     /// The partition table.
     pub table: Fact<PartitionTable>,
+    /// Everything that holds a filesystem or could hold one: the partitions, and what stands inside layers.
+    pub volumes: Fact<Vec<Volume>>,
+    /// The systems that were found, the chosen one among them.
+    pub systems: Fact<Vec<FoundSystem>>,
     /// The filesystem that holds `/`; `None` when every filesystem could be judged and none is a root.
     pub root: Fact<Option<Root>>,
+    /// What the system mounts at boot, and where it was found.
+    pub mounts: Fact<Vec<Mount>>,
     /// The operating system; `None` when the root holds none that is recognised.
     pub system: Fact<Option<System>>,
     /// The program that configures a VM at its first start; `None` when none is installed.
@@ -152,7 +158,10 @@ impl Facts {
     pub fn unread(reason: &Unknown) -> Self {
         Self {
             table: Fact::Unknown(reason.clone()),
+            volumes: Fact::Unknown(reason.clone()),
+            systems: Fact::Unknown(reason.clone()),
             root: Fact::Unknown(reason.clone()),
+            mounts: Fact::Unknown(reason.clone()),
             system: Fact::Unknown(reason.clone()),
             agent: Fact::Unknown(reason.clone()),
             datasources: Fact::Unknown(reason.clone()),

@@ -91,7 +91,11 @@ impl Fat {
     /// # Errors
     /// `fat_corrupt`; what the disk says when it cannot be read.
     pub fn open(disk: &Disk, offset: u64, len: u64) -> Result<Self> {
-        let volume = Volume::new(disk, offset, len);
+        Self::on(Volume::new(disk, offset, len))
+    }
+
+    /// The same on a volume, which may stand inside a layer.
+    pub(crate) fn on(volume: Volume) -> Result<Self> {
         let boot = volume.read_up_to(0, 512)?;
         let broken = || corrupt("boot_sector", 0);
         let sector = u64::from(le16(&boot, 11));

@@ -539,9 +539,8 @@ fn a_container_that_is_cut_off_fails_although_its_system_could_be_read() {
                 number: 1,
                 offset: 1 << 20,
                 len: 2 << 30,
-                type_id: String::new(),
-                label: None,
                 filesystem: Some("ext4".to_owned()),
+                ..Partition::default()
             }];
         }
     });

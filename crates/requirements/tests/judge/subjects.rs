@@ -63,8 +63,10 @@ pub(crate) fn table(kind: TableKind) -> Fact<PartitionTable> {
     Fact::Known(PartitionTable {
         kind,
         sector_size: 512,
+        id: None,
         partitions: Vec::new(),
         from_backup: false,
+        problems: Vec::new(),
     })
 }
 
@@ -72,8 +74,8 @@ pub(crate) fn root(filesystem: &str, read: bool) -> Root {
     Root {
         filesystem: filesystem.to_owned(),
         partition: Some(1),
-        layers: Vec::new(),
         read,
+        ..Root::default()
     }
 }
 
