@@ -10,6 +10,7 @@ pub mod facts;
 pub mod fat;
 mod files;
 pub mod filesystem;
+pub mod initramfs;
 mod leftovers;
 mod mounts;
 mod packages;

@@ -34,6 +34,8 @@ const PACKAGES: &[(&str, Need, &str)] = &[
     ("p7zip-full", Need::Tests, "7z archives, the same"),
     ("xz-utils", Need::Tests, "xz files, the same"),
     ("zstd", Need::Tests, "zstd files, the same"),
+    ("cpio", Need::Tests, "initramfs images"),
+    ("lz4", Need::Tests, "compressed ones"),
     ("genisoimage", Need::Tests, "ISO files of another hand"),
     ("pigz", Need::Tests, "gzip files of another hand"),
     ("tabix", Need::Tests, "bgzip: gzip files of many members"),
