@@ -51,11 +51,10 @@ pub fn search(fetch: &mut dyn FnMut(u64, usize) -> Read<Vec<u8>>, wanted: &[Want
     let mut source = Source::new(fetch);
     let result = search.segments(&mut source);
     let incomplete = match result {
-        Ok(()) if search.is_done() => None,
+        _ if search.is_done() => None,
         Ok(()) => search
             .inner
             .map(|name| Unknown::new("initramfs_inside").with("name", name)),
-        Err(_) if search.is_done() => None,
         // What the disk says stands behind what the decoder makes of it.
         Err(error) => Some(source.failure().unwrap_or_else(|| reason(&error))),
     };
