@@ -6,7 +6,7 @@ use crate::{
     Evidence, Fact, Facts, Unknown, cloud_init,
     facts::{Root, System},
     files::{self, Files, Read},
-    leftovers, mounts, partition,
+    leftovers, mounts, packages, partition,
     root::{self, Candidate},
     sshd, system,
     volumes::Volumes,
@@ -48,6 +48,7 @@ fn read_system(files: &Files<'_>, _volumes: &Volumes) -> Facts {
     };
     Facts {
         system: fact(system::read(files)),
+        packages: Fact::Known(packages::read(files)),
         agent,
         datasources,
         sshd: Fact::Known(sshd::read(files)),

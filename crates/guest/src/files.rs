@@ -3,12 +3,13 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, OnceLock, PoisonError},
 };
 
 use crate::{
     Error, FileKind, FileTree, Stat, Unknown,
     mounts::{Content, Planned},
+    packages::{self, Database},
     tree::{MAX_LINKS, MAX_TARGET, parts},
 };
 
@@ -24,6 +25,8 @@ pub(crate) struct Files<'a> {
     mounts: Vec<Joined<'a>>,
     /// Entries by their path without links.
     known: Mutex<HashMap<String, Option<Entry>>>,
+    /// The package databases, read when they are first asked for: large ones cost as much as all else together.
+    packages: OnceLock<Vec<Database>>,
 }
 
 /// A mount in its place.
@@ -78,6 +81,7 @@ impl<'a> Files<'a> {
                 view: root,
             }],
             known: Mutex::default(),
+            packages: OnceLock::new(),
         };
         let mut ordered: Vec<&Planned<'a>> = planned.iter().filter(|planned| planned.mount.point != "/").collect();
         ordered.sort_by_key(|planned| parts(&planned.mount.point).count());
@@ -85,6 +89,11 @@ impl<'a> Files<'a> {
             files.mount(planned);
         }
         files
+    }
+
+    /// The package databases, read once.
+    pub(crate) fn packages(&self) -> &[Database] {
+        self.packages.get_or_init(|| packages::databases(self))
     }
 
     fn mount(&mut self, planned: &Planned<'a>) {

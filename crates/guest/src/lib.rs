@@ -13,7 +13,7 @@ pub mod filesystem;
 pub mod initramfs;
 mod leftovers;
 mod mounts;
-mod packages;
+pub mod packages;
 pub mod partition;
 mod root;
 mod services;

@@ -4,7 +4,7 @@ use crate::{
     Evidence, Fact, Unknown, cloud_init,
     facts::Sshd,
     files::{Files, Read},
-    packages,
+    packages::{self, Names},
     services::{self, Init, Start, UNIT_LIMIT},
 };
 
@@ -12,7 +12,10 @@ use crate::{
 const PROGRAMS: &[&str] = &["/usr/sbin/sshd", "/usr/bin/sshd", "/usr/local/sbin/sshd"];
 
 /// Packages that bring it; Alpine and Arch put it in `openssh` or a part of it.
-const PACKAGES: &[&str] = &["openssh-server", "openssh"];
+const PACKAGES: Names = Names {
+    freebsd: &["openssh-portable"],
+    ..Names::everywhere(&["openssh-server", "openssh"])
+};
 
 /// Debian's name first; the other is everybody else's, and Debian's alias.
 const UNITS: &[&str] = &["ssh.service", "sshd.service", "ssh.socket", "sshd.socket"];
@@ -59,7 +62,7 @@ fn installed(files: &Files<'_>) -> Read<(bool, Vec<Evidence>)> {
     };
     let mut evidence = vec![Evidence::path(program)];
     // Only more evidence; whether the database can be read changes nothing.
-    if let Ok(Some(package)) = packages::find(files, PACKAGES) {
+    if let Ok(Some(package)) = packages::find(files, &PACKAGES) {
         evidence.push(package.evidence);
     }
     Ok((true, evidence))

@@ -396,6 +396,14 @@ impl Nodes for MemoryTree {
         }
     }
 
+    fn content_at(&self, file: &Self::Node, offset: u64, len: usize) -> Result<Vec<u8>> {
+        let offset = usize::try_from(offset).unwrap_or(usize::MAX);
+        match &**file {
+            MemoryNode::File(content, _) => Ok(content.iter().skip(offset).take(len).copied().collect()),
+            _ => self.content(file, len),
+        }
+    }
+
     fn names(&self, directory: &Self::Node) -> Result<Vec<String>> {
         Ok(match &**directory {
             MemoryNode::Directory(entries) => entries.keys().cloned().collect(),

@@ -11,7 +11,7 @@ use crate::{
     Evidence, Fact, FileKind, Unknown,
     facts::Agent,
     files::{Files, Read},
-    packages,
+    packages::{self, Names},
     services::{self, Init, Start},
     version::{self, Rules},
 };
@@ -20,7 +20,7 @@ use crate::{
 const MINIMUM: &str = "0.7.7";
 
 /// Packages that bring the program; Debian and Ubuntu split it from release 25 on.
-const PACKAGES: &[&str] = &["cloud-init", "cloud-init-base"];
+const PACKAGES: Names = Names::everywhere(&["cloud-init", "cloud-init-base"]);
 
 const PROGRAMS: &[&str] = &["/usr/bin/cloud-init", "/usr/local/bin/cloud-init"];
 
@@ -115,7 +115,7 @@ fn other_agent(files: &Files<'_>) -> Read<Option<Agent>> {
 
 /// The package's version, else the program's own from `cloudinit/version.py`.
 fn find_version(files: &Files<'_>) -> Read<(String, Rules, Evidence)> {
-    let from_package = packages::find(files, PACKAGES);
+    let from_package = packages::find(files, &PACKAGES);
     if let Ok(Some(package)) = from_package {
         return Ok((package.version, package.rules, package.evidence));
     }
@@ -319,7 +319,7 @@ mod tests {
         assert_eq!(with_module.version, Fact::Known("22.4.2".to_owned()));
         assert_eq!(with_module.recent_enough, Fact::Known(true));
         let without = agent(&tree.without("/usr/lib/python3/dist-packages/cloudinit/version.py"));
-        assert!(matches!(without.version, Fact::Unknown(unknown) if unknown.code == "package_database_not_read"));
+        assert!(matches!(without.version, Fact::Unknown(unknown) if unknown.code == "package_database_corrupt"));
     }
 
     #[test]

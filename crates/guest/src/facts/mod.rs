@@ -3,6 +3,7 @@
 mod agent;
 mod disk;
 mod leftovers;
+mod packages;
 mod sshd;
 mod system;
 
@@ -14,6 +15,7 @@ pub use self::{
     agent::{Agent, Datasources},
     disk::{FoundSystem, Mount, MountState, Partition, PartitionTable, Root, TableKind, TableProblem, Volume},
     leftovers::{AuthorizedKeys, Found, Leftovers, MachineId, MachineIdState},
+    packages::{DatabaseKind, PackageDatabase},
     sshd::Sshd,
     system::System,
 };
@@ -60,6 +62,7 @@ impl Unknown {
         "initramfs_too_large",
         "journal_dirty",
         "no_system",
+        "package_database_corrupt",
         "package_database_not_read",
         "partition_table_corrupt",
         "root_inside_layer",
@@ -147,6 +150,8 @@ pub struct Facts {
     pub mounts: Fact<Vec<Mount>>,
     /// The operating system; `None` when the root holds none that is recognised.
     pub system: Fact<Option<System>>,
+    /// The package databases; empty where there is none.
+    pub packages: Fact<Vec<PackageDatabase>>,
     /// The program that configures a VM at its first start; `None` when none is installed.
     pub agent: Fact<Option<Agent>>,
     /// cloud-init's effective list of datasources; `None` where there is no cloud-init.
@@ -167,6 +172,7 @@ impl Facts {
             root: Fact::Unknown(reason.clone()),
             mounts: Fact::Unknown(reason.clone()),
             system: Fact::Unknown(reason.clone()),
+            packages: Fact::Unknown(reason.clone()),
             agent: Fact::Unknown(reason.clone()),
             datasources: Fact::Unknown(reason.clone()),
             sshd: Fact::Unknown(reason.clone()),

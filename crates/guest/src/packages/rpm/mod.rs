@@ -1,0 +1,112 @@
+//! rpm's databases: every form holds the same headers, one for each package.
+
+mod berkeley;
+mod header;
+mod ndb;
+mod sqlite;
+
+use self::header::Header;
+use super::{Database, DatabaseKind, MAX_PACKAGES, Package, State, corrupt, window::Window};
+use crate::{
+    Evidence, Unknown,
+    files::{Files, Read},
+    version::Rules,
+};
+
+/// Where rpm keeps its database: Fedora since 36 and SUSE, everybody else, image-based systems.
+const FOLDERS: &[&str] = &["/usr/lib/sysimage/rpm", "/var/lib/rpm", "/usr/share/rpm"];
+
+/// Its forms, the newest first: where two stand side by side, the older one is left from before an upgrade.
+const FORMS: &[(&str, DatabaseKind)] = &[
+    ("rpmdb.sqlite", DatabaseKind::RpmSqlite),
+    ("Packages.db", DatabaseKind::RpmNdb),
+    ("Packages", DatabaseKind::RpmBerkeley),
+];
+
+pub(super) fn read(files: &Files<'_>, found: &mut Vec<Database>) {
+    for folder in FOLDERS {
+        if !is_link_to_another(files, folder) {
+            found.extend(read_folder(files, folder));
+        }
+    }
+}
+
+/// Systems that moved their database left a link at the old place.
+fn is_link_to_another(files: &Files<'_>, folder: &str) -> bool {
+    let Ok(Some(target)) = files.read_link(folder) else {
+        return false;
+    };
+    let mut path: Vec<&str> = match target.strip_prefix('/') {
+        Some(_) => Vec::new(),
+        None => folder.split('/').filter(|part| !part.is_empty()).collect(),
+    };
+    path.pop();
+    for part in target.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                path.pop();
+            }
+            part => path.push(part),
+        }
+    }
+    let path = format!("/{}", path.join("/"));
+    path != folder && FOLDERS.contains(&path.as_str())
+}
+
+fn read_folder(files: &Files<'_>, folder: &str) -> Option<Database> {
+    for (name, kind) in FORMS {
+        let path = format!("{folder}/{name}");
+        match files.stat(&path) {
+            // rpm makes the file before it writes the first package.
+            Ok(Some(stat)) if stat.size > 0 => {
+                let mut packages = Vec::new();
+                let read = match kind {
+                    DatabaseKind::RpmSqlite => sqlite::read(files, &path, &mut packages),
+                    DatabaseKind::RpmNdb => windowed(files, &path, |window| ndb::read(window, &mut packages)),
+                    _ => windowed(files, &path, |window| berkeley::read(window, &mut packages)),
+                };
+                return Some(Database {
+                    kind: *kind,
+                    path,
+                    packages,
+                    unread: read.err(),
+                });
+            }
+            Ok(_) => {}
+            Err(unknown) => return Some(Database::new(*kind, &path, Err(unknown))),
+        }
+    }
+    None
+}
+
+fn windowed(files: &Files<'_>, path: &str, read: impl FnOnce(&mut Window<'_>) -> Read<()>) -> Read<()> {
+    match Window::open(files, path)? {
+        Some(mut window) => read(&mut window),
+        None => Err(corrupt(path)),
+    }
+}
+
+/// Adds the package of one header. A header that breaks the rules is remembered in `broken` and hides no other.
+fn add(path: &str, header: Option<Header>, packages: &mut Vec<Package>, broken: &mut Option<Unknown>) -> Read<()> {
+    let Some(header) = header else {
+        broken.get_or_insert_with(|| corrupt(path));
+        return Ok(());
+    };
+    if packages.len() >= MAX_PACKAGES {
+        return Err(corrupt(path));
+    }
+    let version = match header.epoch {
+        Some(epoch) => format!("{epoch}:{}-{}", header.version, header.release),
+        None => format!("{}-{}", header.version, header.release),
+    };
+    packages.push(Package {
+        evidence: Evidence::path(path).value(&format!("{} {version}", header.name)),
+        name: header.name,
+        version,
+        architecture: header.architecture,
+        state: State::Installed,
+        rules: Rules::Rpm,
+    });
+    Ok(())
+}

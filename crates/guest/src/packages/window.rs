@@ -1,0 +1,66 @@
+//! Random access to a large file of the guest: a window of it is in memory, and what all windows cost is bounded.
+
+use super::corrupt;
+use crate::{
+    FileKind,
+    files::{Files, Read},
+};
+
+/// Bytes that are read at once: some pages of Berkeley DB, a few headers of rpm.
+const WINDOW: usize = 64 << 10;
+
+/// Most bytes that are read of one database, whichever way its pages point: rpm's largest have some 300 MB.
+const BUDGET: u64 = 1 << 30;
+
+/// A file and the window of it that was read last.
+pub(super) struct Window<'a> {
+    files: &'a Files<'a>,
+    path: &'a str,
+    size: u64,
+    start: u64,
+    bytes: Vec<u8>,
+    budget: u64,
+}
+
+impl<'a> Window<'a> {
+    /// `None` if there is no such file.
+    pub(super) fn open(files: &'a Files<'a>, path: &'a str) -> Read<Option<Self>> {
+        let stat = files.stat(path)?.filter(|stat| stat.kind == FileKind::File);
+        Ok(stat.map(|stat| Self {
+            files,
+            path,
+            size: stat.size,
+            start: 0,
+            bytes: Vec::new(),
+            budget: BUDGET,
+        }))
+    }
+
+    pub(super) fn path(&self) -> &'a str {
+        self.path
+    }
+
+    /// The file's size in bytes, as its filesystem says.
+    pub(super) fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// `len` bytes from `offset`: all of them, or the database is corrupt.
+    pub(super) fn read(&mut self, offset: u64, len: usize) -> Read<&[u8]> {
+        let end = offset.checked_add(len as u64).filter(|end| *end <= self.size);
+        let end = end.ok_or_else(|| corrupt(self.path))?;
+        if offset < self.start || end > self.start.saturating_add(self.bytes.len() as u64) {
+            let wanted = len.max(WINDOW);
+            self.budget = self
+                .budget
+                .checked_sub(wanted as u64)
+                .ok_or_else(|| corrupt(self.path))?;
+            let read = self.files.read_at(self.path, offset, wanted)?;
+            self.bytes = read.unwrap_or_default();
+            self.start = offset;
+        }
+        let from = usize::try_from(offset - self.start).unwrap_or(usize::MAX);
+        let bytes = from.checked_add(len).and_then(|to| self.bytes.get(from..to));
+        bytes.ok_or_else(|| corrupt(self.path))
+    }
+}
