@@ -10,6 +10,7 @@ use crate::{
     Error, FileKind, FileTree, Stat, Unknown,
     mounts::{Content, Planned},
     packages::{self, Database},
+    services::systemd::Boot,
     tree::{MAX_LINKS, MAX_TARGET, parts},
 };
 
@@ -27,6 +28,8 @@ pub(crate) struct Files<'a> {
     known: Mutex<HashMap<String, Option<Entry>>>,
     /// The package databases, read when they are first asked for: large ones cost as much as all else together.
     packages: OnceLock<Vec<Database>>,
+    /// What systemd starts, read when it is first asked for: several facts ask.
+    boot: OnceLock<Boot>,
 }
 
 /// A mount in its place.
@@ -82,6 +85,7 @@ impl<'a> Files<'a> {
             }],
             known: Mutex::default(),
             packages: OnceLock::new(),
+            boot: OnceLock::new(),
         };
         let mut ordered: Vec<&Planned<'a>> = planned.iter().filter(|planned| planned.mount.point != "/").collect();
         ordered.sort_by_key(|planned| parts(&planned.mount.point).count());
@@ -94,6 +98,11 @@ impl<'a> Files<'a> {
     /// The package databases, read once.
     pub(crate) fn packages(&self) -> &[Database] {
         self.packages.get_or_init(|| packages::databases(self))
+    }
+
+    /// What systemd starts at boot.
+    pub(crate) fn boot(&self) -> &Boot {
+        self.boot.get_or_init(|| Boot::read(self))
     }
 
     fn mount(&mut self, planned: &Planned<'a>) {

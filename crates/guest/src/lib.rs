@@ -10,6 +10,7 @@ pub mod facts;
 pub mod fat;
 mod files;
 pub mod filesystem;
+mod glob;
 pub mod initramfs;
 mod leftovers;
 mod mounts;

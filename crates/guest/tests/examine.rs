@@ -79,7 +79,19 @@ fn debian(folder: &Path) -> PathBuf {
          Package: openssh-server\nStatus: install ok installed\nVersion: 1:9.2p1-2+deb12u10\n",
     );
     put(&root, "usr/bin/cloud-init", "#!/usr/bin/python3\n");
-    put(&root, "usr/lib/systemd/system/cloud-init.service", "[Unit]\n");
+    for (unit, text) in [
+        ("default.target", "[Unit]\nRequires=multi-user.target\n"),
+        ("multi-user.target", "[Unit]\n"),
+        ("cloud-init.target", "[Unit]\n"),
+        ("cloud-init.service", "[Unit]\n"),
+    ] {
+        put(&root, &format!("usr/lib/systemd/system/{unit}"), text);
+    }
+    put(
+        &root,
+        "usr/lib/systemd/system-generators/cloud-init-generator",
+        "#!/bin/sh\n",
+    );
     link(
         &root,
         "etc/systemd/system/cloud-init.target.wants/cloud-init.service",

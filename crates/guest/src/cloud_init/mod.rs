@@ -157,12 +157,6 @@ fn module_folders(files: &Files<'_>) -> Read<Vec<String>> {
     Ok(found)
 }
 
-/// Every service of cloud-init, in all releases.
-pub(crate) fn services() -> impl Iterator<Item = &'static str> {
-    let services = UNITS.iter().chain(OTHER_UNITS).copied();
-    services.filter(|unit| unit.as_bytes().ends_with(b".service"))
-}
-
 /// The switch that keeps cloud-init's generator from starting it, and its place.
 pub(crate) fn switched_off(files: &Files<'_>) -> Read<Option<(&'static str, Evidence)>> {
     if files.stat(DISABLED)?.is_some() {
@@ -186,9 +180,10 @@ fn enabled(files: &Files<'_>) -> Read<(Option<&'static str>, Option<Evidence>)> 
         }
     }
     Ok(match services::start(files, init, UNITS, &["cloud-init"])? {
-        Start::Yes(_, place) => (None, Some(place)),
+        Start::Yes(_, places) => (None, places.into_iter().next()),
         Start::Masked(place) => (Some("masked"), Some(place)),
-        Start::No => (Some("no_start_link"), None),
+        Start::Blocked(_, places) => (Some("condition"), places.into_iter().next()),
+        Start::No(places) => (Some("no_start_link"), places.into_iter().next()),
     })
 }
 
@@ -213,10 +208,9 @@ mod tests {
     /// As Debian 12's cloud-init 22.4.2-1+deb12u4 leaves it.
     fn debian() -> MemoryTree {
         MemoryTree::new()
-            .symlink("/lib", "usr/lib")
-            .symlink("/sbin", "usr/sbin")
-            .symlink("/usr/sbin/init", "/lib/systemd/systemd")
-            .file("/etc/machine-id", "")
+            .systemd()
+            .program("/usr/lib/systemd/system-generators/cloud-init-generator", "#!/bin/sh\n")
+            .file("/usr/lib/systemd/system/cloud-init.target", "[Unit]\n")
             .program("/usr/bin/cloud-init", "#!/usr/bin/python3\n")
             .file(
                 "/usr/lib/systemd/system/cloud-init.service",

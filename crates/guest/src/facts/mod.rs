@@ -55,7 +55,6 @@ impl Unknown {
         "file_too_large",
         "filesystem_not_read",
         "filesystem_not_recognised",
-        "first_boot_presets",
         "initramfs_compression",
         "initramfs_corrupt",
         "initramfs_inside",
@@ -68,7 +67,7 @@ impl Unknown {
         "root_inside_layer",
         "service_start_not_known",
         "several_systems",
-        "started_by_another_unit",
+        "start_condition_not_known",
         "too_much_to_read",
         "version_not_known",
     ];

@@ -13,9 +13,16 @@ pub(super) const RULE: Rule = Rule {
         "sshd_enabled_not_installed",
         "sshd_enabled_masked",
         "sshd_enabled_not_to_be_run",
+        "sshd_enabled_condition",
         "sshd_enabled_no_start_link",
     ],
-    remedies: &["install_sshd", "unmask_sshd", "allow_sshd", "enable_sshd"],
+    remedies: &[
+        "install_sshd",
+        "unmask_sshd",
+        "allow_sshd",
+        "meet_sshd_condition",
+        "enable_sshd",
+    ],
     judge,
 };
 
@@ -49,6 +56,7 @@ fn not_started(subject: &Subject, sshd: &Sshd) -> Finding {
         Some("not_to_be_run") => {
             failed("sshd_enabled_not_to_be_run").remedy("allow_sshd", vec!["rm /etc/ssh/sshd_not_to_be_run".to_owned()])
         }
+        Some("condition") => failed("sshd_enabled_condition").remedy("meet_sshd_condition", Vec::new()),
         _ => failed("sshd_enabled_no_start_link").remedy("enable_sshd", remedies::enable_sshd(subject)),
     }
 }

@@ -389,7 +389,7 @@ fn programs() -> Vec<Subject> {
                 .insert(0, Evidence::path("/etc/systemd/system/cloud-init.service"));
         }));
     }
-    for because in ["masked", "not_to_be_run", "no_start_link"] {
+    for because in ["masked", "not_to_be_run", "condition", "no_start_link"] {
         subjects.push(with_sshd(|sshd| {
             sshd.enabled = Fact::Known(false);
             sshd.not_started_because = Some(because.to_owned());

@@ -1,11 +1,11 @@
 //! The SSH server: is the program there, and is it started at boot?
 
 use crate::{
-    Evidence, Fact, Unknown, cloud_init,
+    Evidence, Fact,
     facts::Sshd,
     files::{Files, Read},
     packages::{self, Names},
-    services::{self, Init, Start, UNIT_LIMIT},
+    services::{self, Start, UNIT_LIMIT},
 };
 
 /// Where the server stands, by how often it does.
@@ -71,43 +71,35 @@ fn installed(files: &Files<'_>) -> Read<(bool, Vec<Evidence>)> {
 /// `None` when it is started, else why it is not.
 fn started(files: &Files<'_>) -> Read<(Option<&'static str>, Vec<Evidence>)> {
     let init = services::init(files)?;
-    let not_started = match services::start(files, init, UNITS, SCRIPTS) {
-        Ok(Start::Yes(name, link)) => return unless_switched_off(files, &name, vec![link]),
-        Ok(Start::Masked(link)) => Ok((Some("masked"), vec![link])),
-        Ok(Start::No) => Ok((Some("no_start_link"), Vec::new())),
-        Err(unknown) => Err(unknown),
-    };
-    if init == Init::Systemd
-        && let Some(wanted) = services::wanted(files, cloud_init::services(), UNITS)?
-    {
-        // A link may start the unit all the same, and whether one does is cloud-init's generator's to say.
-        if cloud_init::switched_off(files)?.is_some() {
-            return Err(Unknown::new("started_by_another_unit").with("unit", wanted.by));
-        }
-        return unless_switched_off(files, &wanted.unit, wanted.evidence);
+    match services::start(files, init, UNITS, SCRIPTS)? {
+        Start::Yes(name, places) => unless_switched_off(files, &name, places),
+        Start::Masked(place) => Ok((Some("masked"), vec![place])),
+        Start::Blocked(_, places) if is_switch(&places) => Ok((Some("not_to_be_run"), places)),
+        Start::Blocked(_, places) => Ok((Some("condition"), places)),
+        Start::No(places) => Ok((Some("no_start_link"), places)),
     }
-    not_started
 }
 
-/// The unit or script is started; does Debian's switch keep it from running?
+/// Is Debian's switch what keeps the server from running?
+fn is_switch(places: &[Evidence]) -> bool {
+    let condition = places.first().and_then(|place| place.value.as_deref());
+    condition.is_some_and(|condition| condition.ends_with(NOT_TO_BE_RUN))
+}
+
+/// A script is started; does Debian's switch keep it from running? Its units ask by a condition.
 fn unless_switched_off(
     files: &Files<'_>,
     name: &str,
-    mut evidence: Vec<Evidence>,
+    mut places: Vec<Evidence>,
 ) -> Read<(Option<&'static str>, Vec<Evidence>)> {
-    if files.exists(NOT_TO_BE_RUN)? && heeds_switch(files, name)? {
-        evidence.insert(0, Evidence::path(NOT_TO_BE_RUN));
-        return Ok((Some("not_to_be_run"), evidence));
+    if !name.contains('.') && files.exists(NOT_TO_BE_RUN)? {
+        let script = files.read_text(&format!("/etc/init.d/{name}"), UNIT_LIMIT)?;
+        if script.is_some_and(|script| script.contains("sshd_not_to_be_run")) {
+            places.insert(0, Evidence::path(NOT_TO_BE_RUN));
+            return Ok((Some("not_to_be_run"), places));
+        }
     }
-    Ok((None, evidence))
-}
-
-/// Does the unit or start script ask for the switch? Only Debian's do.
-fn heeds_switch(files: &Files<'_>, name: &str) -> Read<bool> {
-    let path = services::unit_file(files, name)?.unwrap_or_else(|| format!("/etc/init.d/{name}"));
-    Ok(files
-        .read_text(&path, UNIT_LIMIT)?
-        .is_some_and(|text| text.contains("sshd_not_to_be_run")))
+    Ok((None, places))
 }
 
 #[cfg(test)]
@@ -118,10 +110,7 @@ mod tests {
     /// As Debian 12's openssh-server 1:9.2p1-2+deb12u10 leaves it.
     fn debian() -> MemoryTree {
         MemoryTree::new()
-            .symlink("/lib", "usr/lib")
-            .symlink("/sbin", "usr/sbin")
-            .symlink("/usr/sbin/init", "/lib/systemd/systemd")
-            .file("/etc/machine-id", "")
+            .systemd()
             .program("/usr/sbin/sshd", "\x7fELF")
             .program(
                 "/etc/init.d/ssh",
@@ -191,11 +180,10 @@ mod tests {
     /// As EL 9 has it, with sshd disabled: cloud-init's unit starts it all the same.
     fn el() -> MemoryTree {
         MemoryTree::new()
-            .symlink("/lib", "usr/lib")
-            .symlink("/sbin", "usr/sbin")
-            .symlink("/usr/sbin/init", "../lib/systemd/systemd")
-            .file("/etc/machine-id", "")
+            .systemd()
             .program("/usr/sbin/sshd", "\x7fELF")
+            .program("/usr/lib/systemd/system-generators/cloud-init-generator", "#!/bin/sh\n")
+            .file("/usr/lib/systemd/system/cloud-init.target", "[Unit]\n")
             .file("/usr/lib/systemd/system/sshd.service", "[Unit]\n")
             .file(
                 CLOUD_INIT,
@@ -211,7 +199,7 @@ mod tests {
     fn a_server_that_only_cloud_init_wants_is_started_though_it_is_disabled() {
         let sshd = read_sshd(&el());
         assert_eq!(sshd.enabled, Fact::Known(true));
-        let wants = Evidence::path(CLOUD_INIT).line(6).value("Wants=sshd.service");
+        let wants = Evidence::path(CLOUD_INIT).line(5).value("Wants=sshd.service");
         assert_eq!(sshd.enabled_evidence[0], wants, "the unit that names it comes first");
         assert_eq!(
             sshd.enabled_evidence[1].path.as_deref(),
@@ -220,13 +208,17 @@ mod tests {
     }
 
     #[test]
-    fn whether_a_switched_off_cloud_init_starts_the_server_is_not_guessed() {
-        let Fact::Unknown(unknown) = read_sshd(&el().file("/etc/cloud/cloud-init.disabled", "")).enabled else {
-            panic!()
-        };
+    fn a_switched_off_cloud_init_does_not_start_the_server() {
+        let off = el().file("/etc/cloud/cloud-init.disabled", "");
+        assert_eq!(read_sshd(&off).not_started_because.as_deref(), Some("no_start_link"));
+        let linked = off.symlink(
+            "/etc/systemd/system/multi-user.target.wants/cloud-init.service",
+            CLOUD_INIT,
+        );
         assert_eq!(
-            (unknown.code.as_str(), unknown.params["unit"].as_str()),
-            ("started_by_another_unit", "cloud-init.service")
+            read_sshd(&linked).enabled,
+            Fact::Known(true),
+            "a link needs no generator"
         );
     }
 
