@@ -1,11 +1,24 @@
-//! The checksums of GPT and ext4.
+//! The checksums of GPT, LVM2 and ext4.
+
+use std::sync::LazyLock;
 
 /// CRC-32 of UEFI (and zlib): reflected polynomial 0xEDB88320, start and end inverted.
 pub(crate) fn crc32(bytes: &[u8]) -> u32 {
-    !bytes
-        .iter()
-        .fold(!0, |crc, byte| shifted(crc ^ u32::from(*byte), 0xedb8_8320))
+    !crc32_raw(!0, bytes)
 }
+
+/// The same polynomial without inversion at either end, as LVM2 counts it.
+pub(crate) fn crc32_raw(start: u32, bytes: &[u8]) -> u32 {
+    bytes.iter().fold(start, |crc, byte| {
+        let index = (crc ^ u32::from(*byte)) & 0xff;
+        let step = usize::try_from(index).ok().and_then(|index| CRC32.get(index));
+        (crc >> 8) ^ step.copied().unwrap_or(0)
+    })
+}
+
+/// What each byte does to a CRC-32.
+static CRC32: LazyLock<[u32; 256]> =
+    LazyLock::new(|| std::array::from_fn(|byte| shifted(u32::try_from(byte).unwrap_or(0), 0xedb8_8320)));
 
 /// CRC-16 as in Linux `lib/crc16.c`: reflected polynomial 0xA001, no inversion.
 pub(crate) fn crc16(start: u16, bytes: &[u8]) -> u16 {

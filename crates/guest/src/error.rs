@@ -28,6 +28,7 @@ impl Error {
         "filesystem_not_read",
         "journal_dirty",
         "partition_table_corrupt",
+        "too_much_to_read",
     ];
 
     /// An error of the given kind with a stable code (`snake_case`).

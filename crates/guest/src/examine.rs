@@ -6,9 +6,7 @@ use crate::{
     Evidence, Fact, Facts, Unknown, cloud_init,
     facts::{Root, System},
     files::{self, Files, Read},
-    leftovers, mounts, packages, partition,
-    root::{self, Candidate},
-    sshd, system,
+    leftovers, packages, partition, root, sshd, system,
     volumes::Volumes,
 };
 
@@ -19,20 +17,19 @@ pub fn examine(disk: &Disk) -> Facts {
         Err(error) => return Facts::unread(&files::unknown(&error)),
     };
     let volumes = Volumes::open(disk, &table);
-    let candidates: Vec<Candidate> = volumes.list().iter().map(Candidate::from).collect();
-    let choice = root::choose(&candidates);
-    let planned = choice.tree.and_then(|tree| Ok((tree, mounts::read(tree, &volumes)?)));
-    let mut facts = match planned {
-        Ok((tree, planned)) => Facts {
-            mounts: Fact::Known(planned.iter().map(|planned| planned.mount.clone()).collect()),
-            ..read_system(&Files::joined(tree, "", &planned), &volumes)
+    let choice = root::choose(&volumes);
+    let mut facts = match &choice.system {
+        Ok(system) => Facts {
+            mounts: Fact::Known(system.planned.iter().map(|planned| planned.mount.clone()).collect()),
+            ..read_system(&system.files, &volumes)
         },
         Err(unknown) => Facts {
-            system: system_of_unread(&choice.root, &unknown),
-            ..Facts::unread(&unknown)
+            system: system_of_unread(&choice.root, unknown),
+            ..Facts::unread(unknown)
         },
     };
     facts.root = choice.root;
+    facts.systems = choice.systems;
     facts.volumes = Fact::Known(volumes.facts());
     facts.table = Fact::Known(table);
     facts

@@ -72,7 +72,8 @@ impl<'a> Files<'a> {
     #[cfg(test)]
     pub(crate) fn new(tree: &'a dyn FileTree) -> Read<Self> {
         static NONE: crate::volumes::Volumes = crate::volumes::Volumes::NONE;
-        Ok(Self::joined(tree, "", &crate::mounts::read(tree, &NONE)?))
+        let alone = Self::joined(tree, "", &[]);
+        Ok(Self::joined(tree, "", &crate::mounts::read(&alone, &NONE)?))
     }
 
     /// The directory `base` of a tree as `/`, and what is mounted into it.
@@ -107,7 +108,7 @@ impl<'a> Files<'a> {
 
     fn mount(&mut self, planned: &Planned<'a>) {
         let view = match &planned.content {
-            Content::Tree(tree) => View::Tree(*tree, String::new()),
+            Content::Tree(tree, base) => View::Tree(*tree, base.clone()),
             Content::Bind(source) => match self.resolve(source, true) {
                 Ok(Some(at)) => View::Tree(at.tree, at.local),
                 Ok(None) => return,
@@ -201,6 +202,11 @@ impl<'a> Files<'a> {
             }
         }
         Ok(None)
+    }
+
+    /// The path of what a path leads to, without links.
+    pub(crate) fn real_path(&self, path: &str) -> Read<Option<String>> {
+        Ok(self.resolve(path, true)?.map(|at| at.path))
     }
 
     fn at<T>(&self, path: &str, read: impl Fn(&At<'a>) -> Result<Option<T>, Error>) -> Read<Option<T>> {

@@ -33,10 +33,14 @@ impl Filesystem {
 /// # Errors
 /// When the disk cannot be read there.
 pub fn recognise(disk: &Disk, offset: u64, len: u64) -> Result<Option<Filesystem>> {
-    let volume = Volume::new(disk, offset, len);
+    recognise_on(&Volume::new(disk, offset, len))
+}
+
+/// The same on a volume, which may stand inside a layer.
+pub(crate) fn recognise_on(volume: &Volume) -> Result<Option<Filesystem>> {
     let head = volume.read_up_to(0, HEAD)?;
     // Members first: what they carry may begin at the same place.
-    if let Some(member) = member(&head).or(mdraid(&volume, &head)?) {
+    if let Some(member) = member(&head).or(mdraid(volume, &head)?) {
         return Ok(Some(member));
     }
     if let Some(found) = linux(&head)
@@ -46,7 +50,7 @@ pub fn recognise(disk: &Disk, offset: u64, len: u64) -> Result<Option<Filesystem
     {
         return Ok(Some(found));
     }
-    zfs(&volume)
+    zfs(volume)
 }
 
 /// LUKS and LVM.

@@ -12,6 +12,7 @@ mod files;
 pub mod filesystem;
 mod glob;
 pub mod initramfs;
+mod layers;
 mod leftovers;
 mod mounts;
 pub mod packages;

@@ -6,11 +6,22 @@ use std::sync::Arc;
 use lotse_disk::Disk;
 
 use crate::{
-    FileTree, Result, ext,
+    Error, FileTree, Kind, Result, Unknown, ext,
     facts::{self, Partition, PartitionTable, TableKind},
-    fat, partition,
+    fat, files, filesystem,
+    layers::{Inside, lvm, mdraid},
+    partition,
     volume::Volume,
 };
+
+/// Layers inside layers that are looked through: a RAID member, in it a physical volume, in it another.
+const MAX_LAYERS: usize = 3;
+
+/// RAID members and physical volumes that are looked into, at most.
+const MAX_MEMBERS: usize = 32;
+
+/// Filesystems that are opened, at most: a real disk has few, a hostile table can name one place often.
+const MAX_TREES: usize = 32;
 
 /// A partition, the whole disk without a table, or what stands inside a layer.
 pub(crate) struct Opened {
@@ -22,8 +33,14 @@ pub(crate) struct Opened {
     pub(crate) layers: Vec<String>,
     /// The name that a layer gives it: `vg/lv`, or the array's name.
     pub(crate) name: Option<String>,
-    /// Its bytes.
+    /// Its bytes; none where a layer is not put together here.
     pub(crate) volume: Volume,
+    /// Its length in bytes as table or layer says.
+    pub(crate) len: u64,
+    /// Why nothing can be said of what stands in it.
+    pub(crate) closed: Option<Unknown>,
+    /// A layer whose inside is in the list too.
+    pub(crate) looked_through: bool,
     /// As in [`Partition::filesystem`].
     pub(crate) filesystem: Option<String>,
     /// As blkid says it.
@@ -40,12 +57,56 @@ impl Opened {
         self.tree.as_ref()?.as_deref().ok()
     }
 
+    /// Says its name, its label or its type that it is the root?
+    pub(crate) fn is_called_root(&self) -> bool {
+        // Discoverable Partitions Specification: the root of x86-64 and of 64-bit ARM.
+        const TYPES: [&str; 2] = [
+            "4f68bce3-e8cd-4db1-96e7-fbcaf984b709",
+            "b921b045-1df0-41c3-af44-4c6f280d3fae",
+        ];
+        let partition = self.partition.as_ref();
+        let logical = self.name.as_deref().and_then(|name| name.rsplit('/').next());
+        let names = [
+            partition.and_then(|partition| partition.name.as_deref()),
+            logical,
+            self.label.as_deref(),
+        ];
+        let called = |name: &str| {
+            ["root", "rootfs", "lv_root", "rootlv", "ubuntu-lv"].contains(&name.to_ascii_lowercase().as_str())
+        };
+        names.into_iter().flatten().any(called)
+            || partition.is_some_and(|partition| TYPES.contains(&partition.type_id.as_str()))
+    }
+
+    /// A partition that stands on no disk.
+    #[cfg(test)]
+    pub(crate) fn in_memory(number: u32, filesystem: &str, len: u64, tree: Option<Result<Arc<dyn FileTree>>>) -> Self {
+        Self {
+            number: Some(number),
+            partition: Some(Partition {
+                number,
+                len,
+                ..Partition::default()
+            }),
+            layers: Vec::new(),
+            name: None,
+            volume: Volume::empty(),
+            len,
+            closed: None,
+            looked_through: false,
+            filesystem: Some(filesystem.to_owned()),
+            label: None,
+            uuid: None,
+            tree,
+        }
+    }
+
     fn fact(&self) -> facts::Volume {
         facts::Volume {
             partition: self.number,
             layers: self.layers.clone(),
             name: self.name.clone(),
-            len: self.volume.len(),
+            len: self.len,
             filesystem: self.filesystem.clone(),
             label: self.label.clone(),
             uuid: self.uuid.clone(),
@@ -76,26 +137,47 @@ impl Volumes {
     #[cfg(test)]
     pub(crate) const NONE: Self = Self { list: Vec::new() };
 
-    /// Opens what stands in the partitions.
+    /// Of volumes in memory.
+    #[cfg(test)]
+    pub(crate) fn of(list: Vec<Opened>) -> Self {
+        Self { list }
+    }
+
+    /// Opens what stands in the partitions, and what stands inside layers.
     pub(crate) fn open(disk: &Disk, table: &PartitionTable) -> Self {
         let partitions = table.partitions.iter();
-        let list = partitions
+        let mut list: Vec<Opened> = partitions
             .filter(|partition| !partition::is_frame(table.kind, partition))
-            .map(|partition| {
-                let volume = Volume::new(disk, partition.offset, partition.len);
-                Opened {
-                    number: (table.kind != TableKind::None).then_some(partition.number),
-                    partition: Some(partition.clone()),
-                    layers: Vec::new(),
-                    name: None,
-                    tree: open_tree(partition.filesystem.as_deref(), &volume),
-                    volume,
-                    filesystem: partition.filesystem.clone(),
-                    label: partition.label.clone(),
-                    uuid: partition.uuid.clone(),
-                }
+            .map(|partition| Opened {
+                number: (table.kind != TableKind::None).then_some(partition.number),
+                partition: Some(partition.clone()),
+                layers: Vec::new(),
+                name: None,
+                volume: Volume::new(disk, partition.offset, partition.len),
+                len: partition.len,
+                closed: None,
+                looked_through: false,
+                filesystem: partition.filesystem.clone(),
+                label: partition.label.clone(),
+                uuid: partition.uuid.clone(),
+                tree: None,
             })
             .collect();
+        let mut from = 0;
+        for _ in 0..MAX_LAYERS {
+            let mut inside = look_through(&mut list, from, "mdraid", mdraid::arrays);
+            inside.append(&mut look_through(&mut list, from, "lvm", lvm::logical_volumes));
+            from = list.len();
+            list.append(&mut inside);
+        }
+        let trees = list.iter_mut().filter(|opened| is_read(opened.filesystem.as_deref()));
+        for (index, opened) in trees.enumerate() {
+            opened.tree = if index < MAX_TREES {
+                open_tree(opened.filesystem.as_deref(), &opened.volume)
+            } else {
+                Some(Err(Error::new(Kind::Refused, "too_much_to_read")))
+            };
+        }
         Self { list }
     }
 
@@ -177,6 +259,97 @@ enum Tag {
     Label,
     PartUuid,
     PartLabel,
+}
+
+/// Looks into the layers of one kind from a place in the list on; what is found inside.
+fn look_through(
+    list: &mut [Opened],
+    from: usize,
+    kind: &str,
+    read: impl Fn(&[&Volume]) -> Result<Vec<Inside>>,
+) -> Vec<Opened> {
+    let members: Vec<usize> = (from..list.len())
+        .filter(|index| {
+            let opened = list.get(*index);
+            opened.is_some_and(|opened| opened.filesystem.as_deref() == Some(kind))
+        })
+        .take(MAX_MEMBERS)
+        .collect();
+    let volumes: Vec<&Volume> = members
+        .iter()
+        .filter_map(|index| list.get(*index))
+        .map(|opened| &opened.volume)
+        .collect();
+    let found = read(&volumes);
+    let mut opened = Vec::new();
+    match found {
+        Ok(found) => {
+            for inside in found {
+                let member = members.get(inside.member).and_then(|index| list.get(*index));
+                opened.extend(member.map(|member| stands_inside(member, kind, inside)));
+            }
+        }
+        Err(error) => {
+            for index in &members {
+                if let Some(member) = list.get_mut(*index) {
+                    member.closed.get_or_insert(files::unknown(&error));
+                }
+            }
+        }
+    }
+    // Where nothing was found, something may be there that is not understood.
+    if !opened.is_empty() {
+        for index in members {
+            if let Some(member) = list.get_mut(index) {
+                member.looked_through = true;
+            }
+        }
+    }
+    opened
+}
+
+fn stands_inside(member: &Opened, kind: &str, inside: Inside) -> Opened {
+    let mut opened = Opened {
+        number: member.number,
+        partition: None,
+        layers: member.layers.iter().cloned().chain([kind.to_owned()]).collect(),
+        name: inside.name,
+        volume: Volume::empty(),
+        len: inside.len,
+        closed: None,
+        looked_through: false,
+        filesystem: None,
+        label: None,
+        uuid: None,
+        tree: None,
+    };
+    let Some(volume) = inside.volume else {
+        opened.closed = Some(inside_layer(&opened.layers, member.number));
+        return opened;
+    };
+    match filesystem::recognise_on(&volume) {
+        Ok(Some(found)) => {
+            opened.filesystem = Some(found.kind.to_owned());
+            opened.label = found.label;
+            opened.uuid = found.uuid;
+        }
+        Ok(None) => {}
+        Err(error) => opened.closed = Some(files::unknown(&error)),
+    }
+    opened.volume = volume;
+    opened
+}
+
+/// What stands inside a layer is not known.
+pub(crate) fn inside_layer(layers: &[String], number: Option<u32>) -> Unknown {
+    Unknown::new("root_inside_layer")
+        .with("layers", layers.join(", "))
+        .with("partition", number.map(|number| number.to_string()).unwrap_or_default())
+}
+
+/// Is there a reader for its files?
+fn is_read(filesystem: Option<&str>) -> bool {
+    matches!(filesystem, Some("ext2" | "ext3" | "ext4" | "vfat"))
 }
 
 /// The files of a filesystem that is read.

@@ -17,7 +17,7 @@ use std::{
 use lotse_disk::{Disk, FileSource};
 use lotse_guest::{
     Evidence, Fact, Facts, examine,
-    facts::{Agent, Datasources, Root, System, TableKind},
+    facts::{Agent, Datasources, MountState, Root, System, TableKind},
 };
 
 /// Where the only partition begins, in bytes.
@@ -190,7 +190,20 @@ fn assert_debian(facts: Facts, filesystem: &str) {
         read: true,
         ..Root::default()
     };
-    assert_eq!(known(facts.root), Some(expected));
+    let mut root = known(facts.root).unwrap();
+    assert!(
+        root.uuid.take().is_some_and(|uuid| uuid.len() == 36),
+        "mke2fs gives every filesystem one"
+    );
+    assert_eq!(root, expected);
+    let systems = known(facts.systems);
+    assert_eq!(systems.len(), 1);
+    assert_eq!(systems[0].name.as_deref(), Some("Debian GNU/Linux 12 (bookworm)"));
+    let mounts = known(facts.mounts);
+    assert_eq!(
+        (mounts[0].point.as_str(), mounts[0].state, mounts[0].partition),
+        ("/", MountState::Read, Some(1))
+    );
     let System {
         family,
         distribution,

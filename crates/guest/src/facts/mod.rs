@@ -68,6 +68,7 @@ impl Unknown {
         "service_start_not_known",
         "several_systems",
         "start_condition_not_known",
+        "system_unpacked_at_boot",
         "too_much_to_read",
         "version_not_known",
     ];

@@ -13,9 +13,11 @@ use crate::{
     volume::Volume,
 };
 
-/// Longest array of entries that is read, in bytes: 4096 entries of the usual 128 bytes. UEFI asks for room for 128
-/// entries, Linux looks at no more than 256.
+/// Longest array of entries that is read, in bytes: 4096 entries of the usual 128 bytes. UEFI asks for room for 128.
 const MAX_ARRAY: u64 = 512 * 1024;
+
+/// Partitions that are told, at most: as many as Linux looks at (`DISK_MAX_PARTS`).
+const MAX_PARTITIONS: u32 = 256;
 
 /// Bit 2 of the attributes: legacy BIOS bootable (UEFI 2.10, table 5.8).
 const LEGACY_BOOTABLE: u64 = 1 << 2;
@@ -99,7 +101,7 @@ fn copy_at(disk: &Disk, sector: u32, lba: u64) -> Result<Option<Copy>> {
     if !volume.read_at(&mut entries, at)? || crc32(&entries) != le32(&header, 88) {
         return Ok(None);
     }
-    let partitions = (1..)
+    let partitions = (1..=MAX_PARTITIONS)
         .zip(entries.chunks_exact(entry_len))
         .filter_map(|(number, entry)| partition(number, entry, sector_len));
     let id = header.get(56..72).and_then(guid);

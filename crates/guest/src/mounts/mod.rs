@@ -1,11 +1,15 @@
 //! What the system mounts at boot: `/etc/fstab`, each line with the volume that it means.
 
+mod implied;
+
 use crate::{
     Evidence, FileTree,
     facts::{Mount, MountState},
-    files::{self, Read},
+    files::{Files, Read},
     volumes::{Found, Opened, Volumes},
 };
+
+pub(crate) use self::implied::{implied, is_container_linux};
 
 /// Where fstab(5) stands.
 const FSTAB: &str = "/etc/fstab";
@@ -50,8 +54,8 @@ pub(crate) struct Planned<'a> {
 
 /// What is seen below a mount point.
 pub(crate) enum Content<'a> {
-    /// These files.
-    Tree(&'a dyn FileTree),
+    /// What stands below this directory of a tree, empty for all of it.
+    Tree(&'a dyn FileTree, String),
     /// What stands below another directory of the same system.
     Bind(String),
     /// Files that are not read although they are on this disk: what stands below it on the root is hidden.
@@ -62,12 +66,9 @@ pub(crate) enum Content<'a> {
     Nothing,
 }
 
-/// Reads the system's fstab and finds its volumes; the mount of `/` itself is among them.
-pub(crate) fn read<'a>(tree: &dyn FileTree, volumes: &'a Volumes) -> Read<Vec<Planned<'a>>> {
-    let fstab = tree
-        .read(FSTAB, FSTAB_LIMIT)
-        .map_err(|error| files::unknown(&error))?
-        .unwrap_or_default();
+/// Reads the fstab of a root with nothing mounted into it and finds its volumes; the mount of `/` itself is among them.
+pub(crate) fn read<'a>(alone: &Files<'_>, volumes: &'a Volumes) -> Read<Vec<Planned<'a>>> {
+    let fstab = alone.read(FSTAB, FSTAB_LIMIT)?.unwrap_or_default();
     let text = String::from_utf8_lossy(&fstab);
     let lines = (1..).zip(text.lines()).take(MAX_LINES);
     Ok(lines
@@ -123,7 +124,7 @@ fn planned<'a>(number: u32, line: &str, volumes: &'a Volumes) -> Option<Planned<
 fn found(found: Found<'_>) -> (MountState, Content<'_>, Option<&Opened>) {
     match found {
         Found::One(opened) => match opened.files() {
-            Some(tree) => (MountState::Read, Content::Tree(tree), Some(opened)),
+            Some(tree) => (MountState::Read, Content::Tree(tree, String::new()), Some(opened)),
             None => (MountState::NotRead, Content::Hidden, Some(opened)),
         },
         Found::Several => (MountState::Ambiguous, Content::Hidden, None),
