@@ -23,6 +23,7 @@ impl Error {
         "ext_corrupt",
         "ext_feature_not_read",
         "fat_corrupt",
+        "file_compressed",
         "file_encrypted",
         "file_too_large",
         "filesystem_not_read",

@@ -1,56 +1,61 @@
-//! ext2, ext3 and ext4, read-only, without a journal's replay. References are to the Linux kernel's
-//! Documentation/filesystems/ext4 unless they say otherwise.
+//! ext2, ext3 and ext4, read-only; a journal that holds changes is replayed in memory. References are to the Linux
+//! kernel's Documentation/filesystems/ext4 unless they say otherwise.
 
+mod blocks;
+mod cache;
 mod directory;
+mod fast_commit;
+mod group;
 mod inode;
+mod journal;
 mod map;
+mod replay;
 mod superblock;
 
-use std::{
-    collections::HashMap,
-    fmt,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{fmt, sync::Arc};
 
-use lotse_disk::{
-    Disk,
-    bytes::{be32, le16, le32},
-};
+use lotse_disk::Disk;
 
 pub(crate) use self::superblock::Superblock;
-use self::{directory::Directory, inode::Inode};
-use crate::{
-    Error, FileKind, Kind, Result, Stat,
-    checksum::{crc16, crc32c},
-    tree::Nodes,
-    volume::Volume,
+use self::{
+    blocks::Blocks, cache::Cache, directory::Directory, fast_commit::FastCommits, inode::Inode, journal::Journal,
 };
+use crate::{Error, FileKind, Kind, Result, Stat, tree::Nodes, volume::Volume};
 
 /// special_inodes.rst: the root directory.
 const ROOT: u32 = 2;
 
-/// Largest directory that is read, in bytes: about a million names. Linux itself has trouble long before.
-const MAX_DIRECTORY: u64 = 64 * 1024 * 1024;
+/// super.rst: length of the superblock, and its place in bytes.
+const SUPERBLOCK_LEN: usize = 1024;
 
 /// Groups whose descriptors are read to count the free blocks.
 const MAX_GROUPS: u64 = 1 << 20;
 
-/// Parsed directories kept, at most, and entries of one that is kept.
-const CACHED_DIRECTORIES: usize = 128;
-const CACHED_ENTRIES: usize = 32 * 1024;
+/// Largest directory that is listed and kept, in bytes: some 300,000 names. In larger ones a name is looked for without
+/// keeping the others, up to the second limit.
+const MAX_LISTED: u64 = 16 << 20;
+const MAX_SEARCHED: u64 = 512 << 20;
+
+/// Memory for inodes and directories that were read, in bytes.
+const CACHED_INODES: usize = 2 << 20;
+const CACHED_DIRECTORIES: usize = 6 << 20;
+
+/// Longest target of a link that is read, in bytes: one more than any may have (Linux: `PATH_MAX`), so that too long a
+/// one is told from one of the greatest length.
+const MAX_TARGET: usize = 4097;
 
 /// An ext2, ext3 or ext4 filesystem as a [`FileTree`](crate::FileTree).
+///
+/// A journal that was not replayed yet is taken into account, so files are read as a mount would show them. What a mount
+/// does beyond that, with files that were removed or cut short while they were in use (the list of orphans), changes no
+/// name, no size and no byte of a file that can be reached.
 pub struct Ext {
-    volume: Volume,
     superblock: Superblock,
-    directories: Mutex<HashMap<u32, Arc<Directory>>>,
-}
-
-/// What a group's descriptor says.
-struct Descriptor {
-    /// First block of its inode table.
-    inode_table: u64,
-    free_clusters: u64,
+    blocks: Blocks,
+    fast_commits: FastCommits,
+    was_unmounted_cleanly: bool,
+    inodes: Cache<u32, Arc<Inode>>,
+    directories: Cache<u32, Arc<Directory>>,
 }
 
 /// The error for what contradicts the format, with the inode or block (or 0) where it does.
@@ -73,32 +78,61 @@ impl Ext {
     ///
     /// # Errors
     /// `ext_corrupt`, `ext_feature_not_read` with the feature's name, `journal_dirty` when the journal holds changes
-    /// that are not in the filesystem yet (what is read without them may be old); what the disk says when it cannot be
-    /// read.
+    /// that cannot be taken into account (it is on another device, or longer than any that mke2fs makes; what is read
+    /// without them may be old); what the disk says when it cannot be read.
     pub fn open(disk: &Disk, offset: u64, len: u64) -> Result<Self> {
         Self::on(Volume::new(disk, offset, len))
     }
 
     /// The same on a volume, which may stand inside a layer.
     pub(crate) fn on(volume: Volume) -> Result<Self> {
-        let mut bytes = vec![0; 1024];
-        if !volume.read_at(&mut bytes, 1024)? {
+        let mut bytes = vec![0; SUPERBLOCK_LEN];
+        if !volume.read_at(&mut bytes, SUPERBLOCK_LEN as u64)? {
             return Err(corrupt("superblock", 0));
         }
-        let superblock = Superblock::parse(&bytes).ok_or_else(|| corrupt("superblock", 0))?;
-        superblock.check(&bytes)?;
-        let ext = Self {
-            volume,
-            superblock,
-            directories: Mutex::default(),
-        };
-        if ext.superblock.needs_recovery() && !ext.journal_is_empty()? {
-            return Err(Error::new(Kind::Incompatible, "journal_dirty"));
+        let superblock = Superblock::read(&bytes)?;
+        let blocks = Blocks::new(volume, superblock.block_size, superblock.blocks);
+        let mut ext = Self::new(superblock, blocks);
+        if ext.superblock.needs_recovery() {
+            ext = ext.replayed()?;
         }
         let root = ext.inode(ROOT)?;
         if root.kind() != FileKind::Directory {
             return Err(corrupt("root", u64::from(ROOT)));
         }
+        Ok(ext)
+    }
+
+    fn new(superblock: Superblock, blocks: Blocks) -> Self {
+        Self {
+            was_unmounted_cleanly: superblock.was_unmounted_cleanly(),
+            superblock,
+            blocks,
+            fast_commits: FastCommits::default(),
+            inodes: Cache::new(CACHED_INODES),
+            directories: Cache::new(CACHED_DIRECTORIES),
+        }
+    }
+
+    /// The same filesystem with what its journal holds.
+    fn replayed(self) -> Result<Self> {
+        let Some(journal) = Journal::open(&self)? else {
+            return Ok(self);
+        };
+        let (replay, fast, sequence) = journal.replay()?;
+        let blocks = self.blocks.replayed(replay);
+        let mut bytes = vec![0; SUPERBLOCK_LEN];
+        let (block, within) = self.superblock.place();
+        blocks.read(block, within, &mut bytes)?;
+        let superblock = Superblock::read(&bytes)?;
+        if superblock.block_size != self.superblock.block_size {
+            return Err(corrupt("superblock", block));
+        }
+        // It may have grown while it was in use.
+        let blocks = blocks.counted(superblock.blocks);
+        let mut ext = Self::new(superblock, blocks);
+        ext.fast_commits = FastCommits::read(&fast, sequence, &ext)?;
+        ext.was_unmounted_cleanly = false;
         Ok(ext)
     }
 
@@ -120,7 +154,7 @@ impl Ext {
     /// Was it unmounted cleanly when the image was made, without an error that waits for a check? Otherwise it was in
     /// use, or the machine stopped without notice.
     pub fn was_unmounted_cleanly(&self) -> bool {
-        self.superblock.was_unmounted_cleanly()
+        self.was_unmounted_cleanly
     }
 
     /// Bytes of the whole filesystem, its own tables included. More than its partition holds when the image was cut off.
@@ -152,63 +186,8 @@ impl Ext {
         Ok(bytes)
     }
 
-    /// journal.rst, "Super Block": a journal that starts at block 0 holds nothing, even if the filesystem was not
-    /// unmounted after it had been written out.
-    fn journal_is_empty(&self) -> Result<bool> {
-        const MAGIC: u32 = 0xc03b_3998;
-        let number = self.superblock.journal;
-        if number == 0 {
-            return Ok(false);
-        }
-        let journal = self.inode(number)?;
-        let head = self.file_content(&journal, 1024)?;
-        Ok(be32(&head, 0) == MAGIC && be32(&head, 28) == 0)
-    }
-
-    /// Reads bytes of one block of this filesystem.
-    fn read_block(&self, block: u64, within: u64, buf: &mut [u8]) -> Result<()> {
-        let at = block
-            .checked_mul(self.superblock.block_size)
-            .and_then(|at| at.checked_add(within));
-        let inside = block < self.superblock.blocks;
-        match at {
-            Some(at) if inside && self.volume.read_at(buf, at)? => Ok(()),
-            _ => Err(corrupt("block", block)),
-        }
-    }
-
-    /// A group's descriptor (group_descr.rst), its checksum proved.
-    fn descriptor(&self, group: u32) -> Result<Descriptor> {
-        let superblock = &self.superblock;
-        let (block, within) = superblock.descriptor_place(group);
-        let mut descriptor = vec![0; usize::from(superblock.descriptor_len)];
-        self.read_block(block, within, &mut descriptor)?;
-        let stored = le16(&descriptor, 30);
-        let expected = if superblock.has_metadata_csum() {
-            if let Some(field) = descriptor.get_mut(30..32) {
-                field.fill(0);
-            }
-            let crc = crc32c(crc32c(superblock.seed, &group.to_le_bytes()), &descriptor);
-            Some(crc & 0xffff)
-        } else if superblock.has_gdt_csum() {
-            let crc = crc16(crc16(0xffff, &superblock.uuid), &group.to_le_bytes());
-            let crc = crc16(crc, descriptor.get(..30).unwrap_or_default());
-            Some(u32::from(crc16(crc, descriptor.get(32..).unwrap_or_default())))
-        } else {
-            None
-        };
-        if expected.is_some_and(|expected| expected != u32::from(stored)) {
-            return Err(corrupt("group_checksum", u64::from(group)));
-        }
-        let is_long = superblock.descriptor_len >= 64;
-        let high = |value: u64| if is_long { value } else { 0 };
-        Ok(Descriptor {
-            inode_table: high(u64::from(le32(&descriptor, 40))) << 32 | u64::from(le32(&descriptor, 8)),
-            free_clusters: high(u64::from(le16(&descriptor, 44))) << 16 | u64::from(le16(&descriptor, 12)),
-        })
-    }
-
-    fn inode(&self, number: u32) -> Result<Inode> {
+    /// An inode as it stands on the disk.
+    fn inode_bytes(&self, number: u32) -> Result<Vec<u8>> {
         let superblock = &self.superblock;
         let index = number.checked_sub(1).filter(|_| number <= superblock.inodes);
         let index = index.ok_or_else(|| corrupt("inode_number", u64::from(number)))?;
@@ -217,93 +196,125 @@ impl Ext {
         let block = table
             .checked_add(at / superblock.block_size)
             .ok_or_else(|| corrupt("inode_table", table))?;
-        let mut bytes = vec![0; usize::from(superblock.inode_len)];
+        let block = self.blocks.block(block)?;
         // An inode never crosses blocks: both sizes are powers of two.
-        self.read_block(block, at % superblock.block_size, &mut bytes)?;
-        Inode::parse(number, bytes, superblock)
+        let at = usize::try_from(at % superblock.block_size).unwrap_or(usize::MAX);
+        let bytes = block
+            .get(at..)
+            .and_then(|rest| rest.get(..usize::from(superblock.inode_len)));
+        bytes.map(<[u8]>::to_vec).ok_or_else(|| corrupt("inode_table", table))
     }
 
-    /// The first bytes of a file, link or directory, at most `len`.
-    fn file_content(&self, inode: &Inode, len: u64) -> Result<Vec<u8>> {
-        let len = len.min(inode.size());
+    fn inode(&self, number: u32) -> Result<Inode> {
+        match self.fast_commits.inode(number) {
+            // Its own checksum is old; the fast commit had one over all.
+            Some(bytes) => Inode::parse(number, bytes, &self.superblock, true),
+            None => Inode::parse(number, &self.inode_bytes(number)?, &self.superblock, false),
+        }
+    }
+
+    /// Tells what cannot be read of a file, link or directory whatever its blocks are.
+    fn check_readable(&self, inode: &Inode) -> Result<()> {
         if inode.is_encrypted() {
             return Err(Error::new(Kind::Incompatible, "file_encrypted"));
         }
+        if self.superblock.has_compression() && inode.is_compressed() {
+            return Err(Error::new(Kind::Incompatible, "file_compressed"));
+        }
+        Ok(())
+    }
+
+    /// Bytes of a file or link, at most `len` from `offset` on.
+    fn file_content(&self, inode: &Inode, offset: u64, len: usize) -> Result<Vec<u8>> {
+        self.check_readable(inode)?;
+        let left = usize::try_from(inode.size().saturating_sub(offset)).unwrap_or(usize::MAX);
+        let len = len.min(left);
         if inode.is_inline() {
             let mut content = inode.inline_content()?;
-            content.truncate(usize::try_from(len).unwrap_or(usize::MAX));
+            let offset = usize::try_from(offset).unwrap_or(usize::MAX).min(content.len());
+            content.drain(..offset);
+            content.truncate(len);
             return Ok(content);
         }
         let block_size = self.superblock.block_size;
         // Grown run by run: nothing is allocated for a size that merely stands in an inode.
         let mut content = Vec::new();
-        let mut block = 0;
-        while let Some(left) = len.checked_sub(content.len() as u64).filter(|left| *left > 0) {
-            let run = self.map(inode, block, left.div_ceil(block_size))?;
-            let bytes = run.blocks.saturating_mul(block_size).min(left);
+        while let Some(left) = len.checked_sub(content.len()).filter(|left| *left > 0) {
+            let at = offset + content.len() as u64;
+            let within = at % block_size;
+            let run = self.map(inode, at / block_size, (within + left as u64).div_ceil(block_size))?;
+            let bytes = run.blocks.saturating_mul(block_size) - within;
+            let bytes = usize::try_from(bytes).unwrap_or(usize::MAX).min(left);
             let start = content.len();
-            content.resize(start.saturating_add(usize::try_from(bytes).unwrap_or(usize::MAX)), 0);
-            if let Some(first) = run.first {
-                let last = first
-                    .checked_add(run.blocks - 1)
-                    .filter(|last| *last < self.superblock.blocks);
-                if last.is_none() {
-                    return Err(corrupt("block", first));
+            match run.first {
+                Some(first) if !self.blocks.has_run(first, run.blocks) => return Err(corrupt("block", first)),
+                Some(first) => {
+                    content.resize(start.saturating_add(bytes), 0);
+                    self.blocks
+                        .read(first, within, content.get_mut(start..).unwrap_or_default())?;
                 }
-                self.read_block(first, 0, content.get_mut(start..).unwrap_or_default())?;
+                None => content.resize(start.saturating_add(bytes), 0),
             }
-            block += run.blocks;
         }
         Ok(content)
     }
 
-    fn directory(&self, inode: &Inode) -> Result<Arc<Directory>> {
-        let number = inode.number();
-        let lock = || self.directories.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(directory) = lock().get(&number) {
-            return Ok(Arc::clone(directory));
+    /// A directory that is small enough to be kept as a whole; `None` for a larger one.
+    fn directory(&self, inode: &Inode) -> Option<Arc<Directory>> {
+        if let Some(directory) = self.directories.get(inode.number()) {
+            return Some(directory);
         }
-        if inode.size() > MAX_DIRECTORY {
-            let error = Error::new(Kind::Refused, "file_too_large").with("path", format_args!("inode {number}"));
-            return Err(error.with("size", inode.size()).with("limit", MAX_DIRECTORY));
+        if inode.size() > MAX_LISTED {
+            return None;
         }
-        let content = self.file_content(inode, inode.size())?;
-        let directory = if inode.is_inline() {
-            Directory::parse_inline(&content, number, &self.superblock)?
-        } else {
-            Directory::parse(&content, number, &self.superblock)?
-        };
-        let directory = Arc::new(directory);
-        if directory.len() <= CACHED_ENTRIES {
-            let mut directories = lock();
-            if directories.len() >= CACHED_DIRECTORIES {
-                directories.clear();
-            }
-            directories.insert(number, Arc::clone(&directory));
-        }
-        Ok(directory)
+        let directory = Arc::new(Directory::read(self, inode));
+        self.directories
+            .put(inode.number(), Arc::clone(&directory), directory.weight());
+        Some(directory)
     }
+}
+
+/// The directory is too large for what is asked.
+fn too_large(directory: &Inode, limit: u64) -> Error {
+    let error = Error::new(Kind::Refused, "file_too_large");
+    let error = error.with("path", format_args!("inode {}", directory.number()));
+    error.with("size", directory.size()).with("limit", limit)
 }
 
 impl Nodes for Ext {
     type Node = Arc<Inode>;
 
     fn root(&self) -> Result<Self::Node> {
-        self.inode(ROOT).map(Arc::new)
+        if let Some(root) = self.inodes.get(ROOT) {
+            return Ok(root);
+        }
+        let root = Arc::new(self.inode(ROOT)?);
+        self.inodes.put(ROOT, Arc::clone(&root), root.weight());
+        Ok(root)
     }
 
     fn lookup(&self, directory: &Self::Node, name: &str) -> Result<Option<Self::Node>> {
-        match self.directory(directory)?.find(name) {
-            None => Ok(None),
-            Some(number) => {
-                let inode = self.inode(number)?;
-                // A mode of 0 is an inode that is not in use.
-                if inode.mode() == 0 {
-                    return Err(corrupt("entry", u64::from(number)));
-                }
-                Ok(Some(Arc::new(inode)))
-            }
+        let number = match self.directory(directory) {
+            Some(directory) => directory.find(name)?,
+            None if directory.size() > MAX_SEARCHED => return Err(too_large(directory, MAX_SEARCHED)),
+            None => Directory::search(self, directory, name)?,
+        };
+        let Some(number) = number else {
+            return Ok(None);
+        };
+        if let Some(inode) = self.inodes.get(number) {
+            return Ok(Some(inode));
         }
+        // The first inodes are the filesystem's own and stand in no directory.
+        if number < self.superblock.first_inode && number != ROOT {
+            return Err(corrupt("entry", u64::from(number)));
+        }
+        let inode = Arc::new(self.inode(number)?);
+        if !inode.is_in_use() {
+            return Err(corrupt("entry", u64::from(number)));
+        }
+        self.inodes.put(number, Arc::clone(&inode), inode.weight());
+        Ok(Some(inode))
     }
 
     fn stat_of(&self, node: &Self::Node) -> Stat {
@@ -315,19 +326,28 @@ impl Nodes for Ext {
     }
 
     fn content(&self, file: &Self::Node, len: usize) -> Result<Vec<u8>> {
-        self.file_content(file, len as u64)
+        self.file_content(file, 0, len)
+    }
+
+    fn content_at(&self, file: &Self::Node, offset: u64, len: usize) -> Result<Vec<u8>> {
+        self.file_content(file, offset, len)
     }
 
     fn names(&self, directory: &Self::Node) -> Result<Vec<String>> {
-        Ok(self.directory(directory)?.names().map(str::to_owned).collect())
+        match self.directory(directory) {
+            Some(directory) => directory.names(),
+            None => Err(too_large(directory, MAX_LISTED)),
+        }
     }
 
     fn target(&self, link: &Self::Node) -> Result<String> {
-        let bytes = match link.fast_target() {
+        let mut bytes = match link.fast_target() {
             Some(target) => target.to_vec(),
-            // One byte more than any target may have: too long a one is told from one of the greatest length.
-            None => self.file_content(link, 4097)?,
+            None => self.file_content(link, 0, MAX_TARGET)?,
         };
+        // For Linux it ends there, whatever size it claims.
+        let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
+        bytes.truncate(end);
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 }

@@ -16,7 +16,7 @@ const COMPAT_SPARSE_SUPER2: u32 = 0x200;
 /// `s_feature_incompat`, in the order of their bits; `true` marks those that this reader knows how to read (or that
 /// change nothing for reading a file).
 const INCOMPAT: [(u32, &str, bool); 16] = [
-    (0x1, "compression", false),
+    (INCOMPAT_COMPRESSION, "compression", true),
     (0x2, "filetype", true),
     (INCOMPAT_RECOVER, "needs_recovery", true),
     (0x8, "journal_dev", false),
@@ -33,6 +33,7 @@ const INCOMPAT: [(u32, &str, bool); 16] = [
     (0x1_0000, "encrypt", true),
     (0x2_0000, "casefold", true),
 ];
+const INCOMPAT_COMPRESSION: u32 = 0x1;
 const INCOMPAT_FILETYPE: u32 = 0x2;
 const INCOMPAT_RECOVER: u32 = 0x4;
 const INCOMPAT_META_BG: u32 = 0x10;
@@ -64,6 +65,8 @@ pub(crate) struct Superblock {
     first_data_block: u64,
     blocks_per_group: u64,
     pub(super) inodes_per_group: u32,
+    /// The first that a directory may name.
+    pub(super) first_inode: u32,
     /// Bytes: 128 up to a block, a power of two.
     pub(super) inode_len: u16,
     /// Bytes: 32 up to 1024, a power of two.
@@ -96,8 +99,12 @@ impl Superblock {
             return None;
         }
         let incompat = le32(bytes, 96);
-        // Revision 0 has inodes of 128 bytes.
-        let inode_len = if le32(bytes, 76) == 0 { 128 } else { le16(bytes, 88) };
+        // Revision 0 has inodes of 128 bytes, and ten of its own.
+        let (inode_len, first_inode) = if le32(bytes, 76) == 0 {
+            (128, 11)
+        } else {
+            (le16(bytes, 88), le32(bytes, 84))
+        };
         let is_64bit = incompat & INCOMPAT_64BIT != 0;
         let descriptor_len = if is_64bit { le16(bytes, 254) } else { 32 };
         let uuid: [u8; 16] = bytes.get(104..120)?.try_into().ok()?;
@@ -114,6 +121,7 @@ impl Superblock {
             blocks_per_group: u64::from(le32(bytes, 32)),
             inodes_per_group: le32(bytes, 40),
             inode_len,
+            first_inode,
             descriptor_len,
             first_meta_group: u64::from(le32(bytes, 260)),
             backup_groups: [le32(bytes, 588), le32(bytes, 592)],
@@ -134,6 +142,13 @@ impl Superblock {
         superblock.is_sane().then_some(superblock)
     }
 
+    /// The superblock of a filesystem that is read: checksum and features are right as well.
+    pub(super) fn read(bytes: &[u8]) -> Result<Self> {
+        let superblock = Self::parse(bytes).ok_or_else(|| corrupt("superblock", 0))?;
+        superblock.check(bytes)?;
+        Ok(superblock)
+    }
+
     fn is_sane(&self) -> bool {
         let power =
             |value: u16, least: u16, most: u64| value.is_power_of_two() && value >= least && u64::from(value) <= most;
@@ -147,7 +162,7 @@ impl Superblock {
     }
 
     /// Proves the checksum and that all features are known.
-    pub(super) fn check(&self, bytes: &[u8]) -> Result<()> {
+    fn check(&self, bytes: &[u8]) -> Result<()> {
         let known = INCOMPAT.iter().fold(0, |known, (bit, ..)| known | bit);
         let feature = |name: &dyn std::fmt::Display| {
             Err(Error::new(Kind::Incompatible, "ext_feature_not_read").with("feature", name))
@@ -203,6 +218,16 @@ impl Superblock {
     /// Bytes of the unit that free space is counted in: a block, or with bigalloc a cluster.
     pub(super) fn cluster_size(&self) -> u64 {
         self.block_size << self.cluster_shift
+    }
+
+    /// Block and byte within it where the superblock stands: 1024 bytes into the filesystem.
+    pub(super) fn place(&self) -> (u64, u64) {
+        (1024 / self.block_size, 1024 % self.block_size)
+    }
+
+    /// Files may be compressed. That never was in Linux itself; files that are not are read as ever.
+    pub(super) fn has_compression(&self) -> bool {
+        self.incompat & INCOMPAT_COMPRESSION != 0
     }
 
     pub(super) fn needs_recovery(&self) -> bool {

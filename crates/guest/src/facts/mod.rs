@@ -50,6 +50,7 @@ impl Unknown {
         "ext_corrupt",
         "ext_feature_not_read",
         "fat_corrupt",
+        "file_compressed",
         "file_encrypted",
         "file_on_other_filesystem",
         "file_too_large",
