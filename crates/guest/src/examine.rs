@@ -3,7 +3,8 @@
 use lotse_disk::Disk;
 
 use crate::{
-    Evidence, Fact, Facts, Unknown, cloud_init,
+    Evidence, Fact, Facts, Unknown, agents,
+    cloud_init::{self, Around},
     facts::{Root, System},
     files::{self, Files, Read},
     leftovers, packages, partition, root, sshd, system,
@@ -36,21 +37,61 @@ pub fn examine(disk: &Disk) -> Facts {
 }
 
 /// What the files of a root and the other volumes say; table and root are left to the caller.
-fn read_system(files: &Files<'_>, _volumes: &Volumes) -> Facts {
-    let agent = fact(cloud_init::read(files));
-    let datasources = match &agent {
-        Fact::Known(Some(agent)) if agent.kind == "cloud-init" => fact(cloud_init::read_datasources(files).map(Some)),
-        Fact::Known(_) => Fact::Known(None),
-        Fact::Unknown(unknown) => Fact::Unknown(unknown.clone()),
-    };
+fn read_system(files: &Files<'_>, volumes: &Volumes) -> Facts {
+    let agents = read_agents(files, volumes);
     Facts {
         system: fact(system::read(files)),
         packages: Fact::Known(packages::read(files)),
-        agent,
-        datasources,
         sshd: Fact::Known(sshd::read(files)),
         leftovers: Fact::Known(leftovers::read(files)),
-        ..Facts::unread(&Unknown::new("no_system"))
+        ..agents
+    }
+}
+
+/// The program that configures a VM, and what it is told to do; everything else is left to the caller.
+fn read_agents(files: &Files<'_>, volumes: &Volumes) -> Facts {
+    let labels = volumes.labels();
+    let around = Around {
+        command_line: None,
+        labels: &labels,
+    };
+    let agent = agents::read(files, &around);
+    let nothing = Facts::unread(&Unknown::new("no_system"));
+    let kind = match &agent {
+        Ok(agent) => agent.as_ref().map(|agent| agent.kind.as_str()),
+        Err(unknown) => {
+            return Facts {
+                agent: Fact::Unknown(unknown.clone()),
+                datasources: Fact::Unknown(unknown.clone()),
+                cloud_init: Fact::Unknown(unknown.clone()),
+                ignition: Fact::Unknown(unknown.clone()),
+                login: Fact::Unknown(unknown.clone()),
+                ..nothing
+            };
+        }
+    };
+    let (datasources, cloud_init, login) = if kind == Some("cloud-init") {
+        let settings = cloud_init::settings(files, &around);
+        (
+            settings.datasources.some(),
+            settings.cloud_init.some(),
+            settings.login.some(),
+        )
+    } else {
+        let login = kind.and_then(|kind| agents::login(files, kind));
+        (Fact::Known(None), Fact::Known(None), Fact::Known(login))
+    };
+    let ignition = match kind {
+        Some("ignition") => fact(agents::read_ignition(files, &around).map(Some)),
+        _ => Fact::Known(None),
+    };
+    Facts {
+        agent: fact(agent),
+        datasources,
+        cloud_init,
+        ignition,
+        login,
+        ..nothing
     }
 }
 

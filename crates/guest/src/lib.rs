@@ -1,6 +1,8 @@
 //! What stands on a virtual disk: partition tables, filesystems and the facts about the system, each with where it
 //! was read. Knows no rule and no cloud.
 
+mod accounts;
+mod agents;
 mod checksum;
 mod cloud_init;
 mod error;
@@ -25,6 +27,7 @@ pub mod tree;
 mod version;
 mod volume;
 mod volumes;
+mod yaml;
 
 pub use error::{Error, Kind, Result};
 pub use examine::examine;

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use lotse_disk::Disk;
 
 use crate::{
-    Error, FileTree, Kind, Result, Unknown, ext,
+    Error, FileTree, Kind, Result, Unknown,
+    cloud_init::Label,
+    ext,
     facts::{self, Partition, PartitionTable, TableKind},
     fat, files, filesystem,
     layers::{Inside, lvm, mdraid},
@@ -179,6 +181,21 @@ impl Volumes {
             };
         }
         Self { list }
+    }
+
+    /// The filesystems that have a label, for programs that look for settings by it.
+    pub(crate) fn labels(&self) -> Vec<Label> {
+        let labelled = self.list.iter().filter_map(|opened| {
+            let has = |name: &str| opened.files()?.stat(name).ok().map(|stat| stat.is_some());
+            Some(Label {
+                text: opened.label.clone()?,
+                filesystem: opened.filesystem.clone()?,
+                holds_seed: has("/user-data")
+                    .zip(has("/meta-data"))
+                    .map(|(user, meta)| user && meta),
+            })
+        });
+        labelled.collect()
     }
 
     /// In the partition table's order, what stands inside a layer after all partitions.

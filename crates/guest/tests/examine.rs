@@ -226,7 +226,9 @@ fn assert_debian(facts: Facts, filesystem: &str) {
         ("cloud-init", "22.4.2-1+deb12u4")
     );
     assert!(known(recent_enough) && known(enabled));
-    let Datasources { list, from, built_in } = known(facts.datasources).unwrap();
+    let Datasources {
+        list, from, built_in, ..
+    } = known(facts.datasources).unwrap();
     assert!(built_in, "Debian names no list");
     assert_eq!(list[..2], ["NoCloud", "ConfigDrive"]);
     let Evidence { path, line, .. } = &from[0];

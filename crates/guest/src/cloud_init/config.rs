@@ -1,344 +1,309 @@
-//! One YAML settings file of cloud-init, as far as it says where settings are looked for. The file is hostile input:
-//! size, depth, nodes and aliases are bounded.
+//! cloud-init's settings as its own code puts them together (`cloudinit.stages.fetch_base_config`): the kernel's command
+//! line, the drop-ins in byte order with the last one first, `cloud.cfg`, the built-in values.
 
-use std::fmt;
-
-use serde::{
-    Deserialize, Deserializer,
-    de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
+use super::{
+    SETTINGS_LIMIT, built_in,
+    command_line::CommandLine,
+    merge::{self, Unclear},
 };
-use serde_saphyr::{DuplicateKeyPolicy, Options, Spanned};
+use crate::{
+    Evidence, FileKind, Unknown,
+    files::{Files, Read},
+    yaml::{self, Entry, Key, Kind, Map, Parsed, Place, Value},
+};
 
-/// What one file says.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Config {
-    /// The list and the line of its key; `None` where the file has no such key.
-    pub(super) datasource_list: Option<(Vec<String>, u32)>,
-    /// Another folder for drop-ins than `cloud.cfg.d`; empty for none.
-    pub(super) drop_ins: Option<String>,
-    /// The list holds something else than names.
-    odd: bool,
-}
-
-/// What came of reading a file.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Parsed {
-    /// Its settings.
-    Config(Config),
-    /// No valid settings: cloud-init logs a warning and goes on without the file (`cloudinit.util.load_yaml`).
-    Broken,
-    /// Beyond the bounds, or a list that holds more than names: what cloud-init makes of it is not known.
-    Unclear,
-}
+/// Most drop-ins that are read; real systems have a handful, and a hostile image could make every one large.
+pub(super) const MAX_DROP_INS: usize = 200;
 
 /// Most datasources of one list; cloud-init knows about thirty.
 const MAX_SOURCES: usize = 1000;
 
-/// Reads one file as PyYAML's safe loader would: of a repeated key the last holds, unknown tags are an error.
-pub(super) fn parse(text: &str) -> Parsed {
-    if has_tab_that_python_rejects(text) {
-        return Parsed::Broken;
-    }
-    match serde_saphyr::from_str_with_options::<Option<Config>>(text, options()) {
-        Ok(Some(config)) if config.odd => Parsed::Unclear,
-        Ok(config) => Parsed::Config(config.unwrap_or_default()),
-        Err(error) if matches!(error.without_snippet(), serde_saphyr::Error::Budget { .. }) => Parsed::Unclear,
-        Err(_) => Parsed::Broken,
+/// The key of the list of datasources.
+pub(super) const LIST: &str = "datasource_list";
+
+/// All settings, joined, and where each was read.
+pub(super) struct Config {
+    pub(super) value: Value,
+    /// By [`Place::file`].
+    files: Vec<String>,
+    /// The places that name a list of datasources, the strongest first, without the built-in one.
+    pub(super) lists: Vec<Evidence>,
+    /// Files that cloud-init skips because they are no valid YAML mapping.
+    pub(super) skipped: Vec<Evidence>,
+    /// The first file that is a template, of which more is known at boot only.
+    pub(super) template: Option<Evidence>,
+    /// Why the built-in list is not known.
+    pub(super) no_built_in: Option<Unknown>,
+    /// Number of the built-in values in `files`.
+    built_in: u16,
+}
+
+/// Where cloud-init's settings are, `cloud.cfg` and its own module.
+pub(super) struct Paths {
+    /// `/etc/cloud/cloud.cfg`; FreeBSD's port has it below `/usr/local`.
+    pub(super) main: String,
+    /// `cloudinit/settings.py`, where one was found.
+    pub(super) settings_py: Option<(String, String)>,
+}
+
+impl Paths {
+    /// The folder of `cloud.cfg`.
+    pub(super) fn etc(&self) -> &str {
+        self.main.rsplit_once('/').map_or("", |(folder, _)| folder)
     }
 }
 
-/// PyYAML skips spaces before a token, but no tabs; the parser here takes both. Told apart is what matters: a line that
-/// begins with a tab, and one behind the key.
-fn has_tab_that_python_rejects(text: &str) -> bool {
-    text.lines().any(|line| {
-        let value = line.strip_prefix("datasource_list:").unwrap_or_default();
-        line.starts_with('\t') || value.trim_start_matches(' ').starts_with('\t')
+/// Reads the settings on the disk; what exists only at boot (`/run`) is not among them.
+pub(super) fn read(files: &Files<'_>, paths: &Paths, command_line: Option<&CommandLine>) -> Read<Config> {
+    let mut reader = Reader {
+        files,
+        read: Vec::new(),
+        lists: Vec::new(),
+        skipped: Vec::new(),
+        template: None,
+    };
+    let main = reader.file(&paths.main)?;
+    // Found from weak to strong, and told from strong to weak.
+    let folder = drop_in_folder(files, &main, &paths.main)?;
+    let mut drop_ins = Vec::new();
+    for path in drop_in_paths(files, folder.as_deref())? {
+        drop_ins.push(reader.file(&path)?);
+    }
+    let from_command_line = match command_line {
+        Some(line) => reader.command_line(line),
+        None => Ok(empty()),
+    };
+    let place = command_line.and_then(|line| line.evidence.path.as_deref());
+    let from_command_line = from_command_line.map_err(|Unclear| not_read(place.unwrap_or_default()))?;
+    drop_ins.reverse();
+    reader.lists.reverse();
+
+    let built_in = u16::try_from(reader.read.len()).unwrap_or(u16::MAX);
+    let (defaults, no_built_in) = match built_in_values(paths, built_in) {
+        Ok(value) => (value, None),
+        Err(unknown) => (system_info(built_in), Some(unknown)),
+    };
+    let mut read = reader.read;
+    read.push(
+        paths
+            .settings_py
+            .as_ref()
+            .map(|(path, _)| path.clone())
+            .unwrap_or_default(),
+    );
+    let joined = merge::merge(drop_ins)
+        .and_then(|drop_ins| merge::merge(vec![drop_ins, main]))
+        .and_then(|etc| merge::merge(vec![from_command_line, etc, defaults]));
+    Ok(Config {
+        value: joined.map_err(|Unclear| not_read(&paths.main))?,
+        files: read,
+        lists: reader.lists,
+        skipped: reader.skipped,
+        template: reader.template,
+        no_built_in,
+        built_in,
     })
 }
 
-fn options() -> Options {
-    serde_saphyr::options! {
-        budget: serde_saphyr::budget! {
-            max_depth: 64,
-            max_nodes: 100_000,
-            max_events: 400_000,
-            max_aliases: 1000,
-            max_documents: 2,
-        },
-        emit_comments: false,
-        duplicate_keys: DuplicateKeyPolicy::LastWins,
-        reject_unsupported_tags: true,
-        with_snippet: false,
+fn not_read(path: &str) -> Unknown {
+    Unknown::new("config_not_read").with("path", path)
+}
+
+fn empty() -> Value {
+    Value {
+        kind: Kind::Map(Map::default()),
+        place: Place::default(),
     }
 }
 
-impl<'de> Deserialize<'de> for Config {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(ConfigVisitor)
-    }
+/// `conf_d` of `cloud.cfg`, else `cloud.cfg.d`; `None` for none.
+fn drop_in_folder(files: &Files<'_>, main: &Value, path: &str) -> Read<Option<String>> {
+    let folder = match main.get("conf_d").map(|value| &value.kind) {
+        None => format!("{path}.d"),
+        Some(Kind::Text(text)) if text.trim().is_empty() => return Ok(None),
+        // cloud-init runs in the root directory.
+        Some(Kind::Text(text)) => format!("/{}", text.trim().trim_matches('/')),
+        Some(Kind::Null | Kind::Bool(false) | Kind::Int(0)) => return Ok(None),
+        // An error that cloud-init does not catch.
+        Some(_) => return Err(not_read(path)),
+    };
+    let stat = files.stat(&folder)?;
+    Ok(stat
+        .is_some_and(|stat| stat.kind == FileKind::Directory)
+        .then_some(folder))
 }
 
-struct ConfigVisitor;
-
-impl<'de> Visitor<'de> for ConfigVisitor {
-    type Value = Config;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a mapping")
+/// Paths of the drop-ins in byte order, which is the order of their strength. Hidden ones count.
+fn drop_in_paths(files: &Files<'_>, folder: Option<&str>) -> Read<Vec<String>> {
+    let Some(folder) = folder else {
+        return Ok(Vec::new());
+    };
+    // Python's `endswith`: `.CFG` is another ending.
+    let mut names = files.list(folder)?;
+    names.retain(|name| name.as_bytes().ends_with(b".cfg"));
+    if names.len() > MAX_DROP_INS {
+        return Err(not_read(folder));
     }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Config, A::Error> {
-        let mut config = Config::default();
-        while let Some(key) = map.next_key::<Spanned<String>>()? {
-            match key.value.as_str() {
-                "datasource_list" => {
-                    let line = u32::try_from(key.referenced.line()).unwrap_or(u32::MAX);
-                    let Names { names, odd } = map.next_value()?;
-                    config.datasource_list = Some((names, line));
-                    config.odd = odd;
-                }
-                "conf_d" => config.drop_ins = map.next_value::<Option<String>>()?.map(|path| path.trim().to_owned()),
-                _ => {
-                    map.next_value::<IgnoredAny>()?;
-                }
-            }
+    let mut paths = Vec::with_capacity(names.len());
+    for name in names {
+        let path = format!("{folder}/{name}");
+        if files.stat(&path)?.is_some_and(|stat| stat.kind == FileKind::File) {
+            paths.push(path);
         }
-        Ok(config)
+    }
+    Ok(paths)
+}
+
+struct Reader<'a, 'f> {
+    files: &'a Files<'f>,
+    read: Vec<String>,
+    lists: Vec<Evidence>,
+    skipped: Vec<Evidence>,
+    template: Option<Evidence>,
+}
+
+impl Reader<'_, '_> {
+    /// One file's settings; an empty mapping where cloud-init goes on without the file.
+    fn file(&mut self, path: &str) -> Read<Value> {
+        let Some(bytes) = self.files.read(path, SETTINGS_LIMIT)? else {
+            return Ok(empty());
+        };
+        // cloud-init stops with an error at what is not UTF-8.
+        let text = String::from_utf8(bytes).map_err(|_| not_read(path))?;
+        if is_template(&text) && self.template.is_none() {
+            self.template = Some(Evidence::path(path).line(1));
+        }
+        self.parse(&text, &Evidence::path(path))
+            .map_err(|Unclear| not_read(path))
+    }
+
+    fn command_line(&mut self, line: &CommandLine) -> Result<Value, Unclear> {
+        match line.config() {
+            Some(text) => self.parse(&text, &line.evidence),
+            None => Ok(empty()),
+        }
+    }
+
+    fn parse(&mut self, text: &str, source: &Evidence) -> Result<Value, Unclear> {
+        let file = u16::try_from(self.read.len()).map_err(|_| Unclear)?;
+        self.read.push(source.path.clone().unwrap_or_default());
+        let value = match yaml::parse(text, file) {
+            Parsed::Unclear => return Err(Unclear),
+            Parsed::Value(value) if value.map().is_some() => value,
+            Parsed::Value(Value { kind: Kind::Null, .. }) => return Ok(empty()),
+            Parsed::Value(_) | Parsed::Broken => {
+                self.skipped.push(source.clone());
+                return Ok(empty());
+            }
+        };
+        if let Some(entry) = value.entry(LIST) {
+            self.lists.push(list_evidence(source, text, entry));
+        }
+        Ok(value)
     }
 }
 
-/// A list of names; a single name counts as a list of one, and nothing as an empty list.
-#[derive(Default)]
-struct Names {
-    names: Vec<String>,
-    /// Something else than a name was among them, and is left out.
-    odd: bool,
+/// `## template: jinja` in the first line, and something that a template would replace.
+fn is_template(text: &str) -> bool {
+    let first = text.lines().next().unwrap_or_default().trim_start();
+    let header = first
+        .strip_prefix("##")
+        .and_then(|rest| rest.trim_start().strip_prefix("template:"));
+    header.is_some_and(|kind| kind.trim().eq_ignore_ascii_case("jinja"))
+        && (text.contains("{{") || text.contains("{%") || text.contains("{#"))
 }
 
-impl<'de> Deserialize<'de> for Names {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(NamesVisitor { inside: false })
-    }
+/// A list as evidence: as written where the line holds nothing else, for a secret may stand beside it, else rebuilt.
+fn list_evidence(source: &Evidence, text: &str, entry: &Entry) -> Evidence {
+    let rebuilt = match names(&entry.value) {
+        Some(names) => format!("{LIST}: [{}]", names.join(", ")),
+        None => LIST.to_owned(),
+    };
+    let index = usize::try_from(entry.place.line)
+        .unwrap_or(usize::MAX)
+        .saturating_sub(1);
+    let line = text.lines().nth(index).unwrap_or_default().trim();
+    let bare = |text: &str| -> String { text.chars().filter(|c| !c.is_whitespace()).collect() };
+    let value = if bare(line) == bare(&rebuilt) { line } else { &rebuilt };
+    // A command line has one line in the file that it stands in.
+    let line = source.line.unwrap_or(entry.place.line);
+    source.clone().line(line).value(value)
 }
 
-struct NamesVisitor {
-    /// Within the list, where another list is odd.
-    inside: bool,
-}
-
-/// One element of the list.
-struct Element(Names);
-
-impl<'de> Deserialize<'de> for Element {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(NamesVisitor { inside: true }).map(Self)
-    }
-}
-
-impl<'de> Visitor<'de> for NamesVisitor {
-    type Value = Names;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a list of names")
-    }
-
-    fn visit_unit<E>(self) -> Result<Names, E> {
-        Ok(Names::default())
-    }
-
-    fn visit_none<E>(self) -> Result<Names, E> {
-        Ok(Names::default())
-    }
-
-    fn visit_str<E>(self, name: &str) -> Result<Names, E> {
-        Ok(Names {
-            names: vec![name.to_owned()],
-            odd: false,
-        })
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Names, E> {
-        Ok(Names {
-            odd: true,
-            ..Names::default()
-        })
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Names, E> {
-        Ok(Names {
-            odd: true,
-            ..Names::default()
-        })
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Names, E> {
-        Ok(Names {
-            odd: true,
-            ..Names::default()
-        })
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Names, E> {
-        Ok(Names {
-            odd: true,
-            ..Names::default()
-        })
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Names, A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Names {
-            odd: true,
-            ..Names::default()
-        })
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Names, A::Error> {
-        if self.inside {
-            while sequence.next_element::<IgnoredAny>()?.is_some() {}
-            return Ok(Names {
-                odd: true,
-                ..Names::default()
+/// The names that cloud-init's code goes through; `None` where it stops with an error.
+pub(super) fn names(value: &Value) -> Option<Vec<String>> {
+    match &value.kind {
+        // Python takes a text letter by letter, and no datasource is called by a letter.
+        Kind::Null | Kind::Bool(false) | Kind::Int(0) | Kind::Text(_) => Some(Vec::new()),
+        Kind::List(list) if list.len() <= MAX_SOURCES => {
+            list.iter().map(|value| value.text().map(str::to_owned)).collect()
+        }
+        Kind::Map(map) if map.entries.len() <= MAX_SOURCES => {
+            let keys = map.entries.iter().map(|entry| match &entry.key {
+                Key::Text(text) => Some(text.clone()),
+                _ => None,
             });
+            keys.collect()
         }
-        let mut list = Names::default();
-        while let Some(Element(element)) = sequence.next_element()? {
-            list.odd |= element.odd || list.names.len() >= MAX_SOURCES;
-            if list.names.len() < MAX_SOURCES {
-                list.names.extend(element.names);
-            }
-        }
-        Ok(list)
+        _ => None,
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
+/// What `settings.py` says (`CFG_BUILTIN`), as far as it is asked for.
+fn built_in_values(paths: &Paths, file: u16) -> Read<Value> {
+    let unknown = |path: &str| Unknown::new("built_in_list_not_read").with("path", path);
+    let Some((path, text)) = &paths.settings_py else {
+        return Err(unknown("cloudinit/settings.py"));
+    };
+    let (list, line) = built_in::parse(text).ok_or_else(|| unknown(path))?;
+    let place = Place { file, line };
+    let names = list.into_iter().map(|name| Value {
+        kind: Kind::Text(name),
+        place,
+    });
+    let mut value = system_info(file);
+    if let Kind::Map(map) = &mut value.kind {
+        map.entries.push(Entry {
+            key: Key::Text(LIST.to_owned()),
+            place,
+            value: Value {
+                kind: Kind::List(names.collect()),
+                place,
+            },
+        });
+    }
+    Ok(value)
+}
 
-    use super::*;
+/// The built-in distribution, which is Ubuntu in every release.
+fn system_info(file: u16) -> Value {
+    let place = Place { file, line: 0 };
+    let map = |key: &str, kind: Kind| {
+        let entry = Entry {
+            key: Key::Text(key.to_owned()),
+            place,
+            value: Value { kind, place },
+        };
+        Kind::Map(Map { entries: vec![entry] })
+    };
+    let kind = map("system_info", map("distro", Kind::Text("ubuntu".to_owned())));
+    Value { kind, place }
+}
 
-    fn list(text: &str) -> Option<(Vec<String>, u32)> {
-        match parse(text) {
-            Parsed::Config(config) => config.datasource_list,
-            other => panic!("{other:?}: {text}"),
+impl Config {
+    /// A place as evidence; the built-in values are one as well.
+    pub(super) fn evidence(&self, place: Place) -> Evidence {
+        let path = self.files.get(usize::from(place.file)).cloned().unwrap_or_default();
+        let evidence = Evidence::path(path);
+        if place.line == 0 {
+            evidence
+        } else {
+            evidence.line(place.line)
         }
     }
 
-    fn names(names: &[&str]) -> Vec<String> {
-        names.iter().map(|name| (*name).to_owned()).collect()
-    }
-
-    #[test]
-    fn ubuntus_stock_drop_in_is_read_with_its_line() {
-        let text = "# to update this file, run dpkg-reconfigure cloud-init\ndatasource_list: [ NoCloud, ConfigDrive, OpenNebula, DigitalOcean, None ]\n";
-        let expected = names(&["NoCloud", "ConfigDrive", "OpenNebula", "DigitalOcean", "None"]);
-        assert_eq!(list(text), Some((expected, 2)));
-    }
-
-    #[test]
-    fn every_way_to_write_a_list_is_understood() {
-        let both = names(&["ConfigDrive", "NoCloud"]);
-        for (text, line) in [
-            ("datasource_list: [ConfigDrive, NoCloud]", 1),
-            ("a: 1\ndatasource_list:\n  - ConfigDrive\n  - NoCloud\n", 2),
-            ("datasource_list:\n- ConfigDrive # first\n- 'NoCloud'\n", 1),
-            ("\n\n\"datasource_list\": [\n  ConfigDrive,\n  \"NoCloud\",\n]\n", 3),
-            ("x: &l [ConfigDrive, NoCloud]\ndatasource_list: *l\n", 2),
-            ("{datasource_list: [ConfigDrive, NoCloud]}", 1),
-            ("1: x\ntrue: y\ndatasource_list: [ConfigDrive, NoCloud]\n", 3),
-        ] {
-            assert_eq!(list(text), Some((both.clone(), line)), "{text}");
-        }
-        assert_eq!(
-            list("datasource_list: [A]\nx: 1\ndatasource_list: [B]\n").unwrap().0,
-            names(&["B"]),
-            "the last of a repeated key"
-        );
-        assert_eq!(list("datasource_list: NoCloud\n").unwrap().0, names(&["NoCloud"]));
-    }
-
-    #[test]
-    fn a_missing_key_is_not_an_empty_list() {
-        assert_eq!(list("users: []\n"), None);
-        assert_eq!(list(""), None);
-        assert_eq!(list("# only a comment\n"), None);
-        assert_eq!(
-            list("nested:\n  datasource_list: [NoCloud]\n"),
-            None,
-            "the key counts at the top only"
-        );
-        assert_eq!(list("datasource_list:\n"), Some((Vec::new(), 1)));
-        assert_eq!(list("datasource_list: []\n"), Some((Vec::new(), 1)));
-        assert_eq!(
-            list("datasource_list: [None]\n").unwrap().0,
-            names(&["None"]),
-            "the datasource of that name"
-        );
-    }
-
-    #[test]
-    fn what_cloud_init_skips_is_broken() {
-        for text in [
-            "datasource_list: [ NoCloud",
-            "- a\n- b\n",
-            "just words",
-            "a: b: c\n",
-            "a: !thing x\n",
-            "a: 1\n---\nb: 2\n",
-            "\tx: 1",
-            "datasource_list:\t[NoCloud]\n",
-        ] {
-            assert_eq!(parse(text), Parsed::Broken, "{text}");
-        }
-    }
-
-    #[test]
-    fn a_list_of_other_things_is_unclear() {
-        for text in [
-            "datasource_list: {NoCloud: {}}\n",
-            "datasource_list: [ConfigDrive, [NoCloud]]\n",
-            "datasource_list:\n- ConfigDrive:\n    x: 1\n",
-            "datasource_list: [1]\n",
-        ] {
-            assert_eq!(parse(text), Parsed::Unclear, "{text}");
-        }
-    }
-
-    #[test]
-    fn real_stock_files_are_understood() {
-        let cloud_cfg = include_str!("../../tests/stock/debian-12-cloud.cfg");
-        assert_eq!(
-            parse(cloud_cfg),
-            Parsed::Config(Config::default()),
-            "Debian 12 names no list in /etc"
-        );
-        let logging = include_str!("../../tests/stock/debian-12-05_logging.cfg");
-        assert_eq!(parse(logging), Parsed::Config(Config::default()));
-    }
-
-    #[test]
-    fn bombs_end_at_once() {
-        let mut aliases = vec!["a0: &a0 [x, x, x, x, x, x, x, x, x, x]".to_owned()];
-        for level in 1..20 {
-            let above = level - 1;
-            let row = vec![format!("*a{above}"); 10].join(", ");
-            aliases.push(format!("a{level}: &a{level} [{row}]"));
-        }
-        let aliases = aliases.join("\n");
-        let deep = format!("x: {}{}", "[".repeat(10_000), "]".repeat(10_000));
-        let wide = format!("datasource_list: [{}]", "a,".repeat(300_000));
-        for text in [aliases, deep, wide] {
-            let start = std::time::Instant::now();
-            assert!(!matches!(parse(&text), Parsed::Config(_)));
-            assert!(start.elapsed().as_secs() < 5, "took {:?}", start.elapsed());
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn any_text_ends_without_a_panic(text in "[ -~\n\t&*!|>]{0,200}") {
-            let _ = parse(&text);
-        }
+    /// Does a value come from the program itself and from no file of settings?
+    pub(super) fn is_built_in(&self, place: Place) -> bool {
+        place.file == self.built_in
     }
 }

@@ -1,121 +1,171 @@
-//! Where cloud-init looks for its settings: the effective list of datasources and the place that decides it.
+//! Where cloud-init looks for its settings: the list as it reads it, the list as ds-identify reads it, and what comes of
+//! both on a VM with a config drive.
 
 use super::{
-    SETTINGS_LIMIT, built_in,
-    config::{self, Config, Parsed},
-    module_folders,
+    Around, CommandLine,
+    config::{self, Config, LIST},
+    identify, instance,
+    seeds::Seeds,
 };
 use crate::{
-    Evidence, FileKind, Unknown,
-    facts::Datasources,
+    Evidence, Fact, Unknown,
+    facts::{Datasources, Expected, Identify},
     files::{Files, Read},
 };
 
-const CONFIG: &str = "/etc/cloud/cloud.cfg";
+/// Datasources that ask something on the network, or of the machine, which a disk does not tell.
+const ASK_THE_NETWORK: &[&str] = &["OpenStack", "Ec2", "MAAS"];
 
-/// Drop-ins are read from here unless `cloud.cfg` names another folder (`conf_d`).
-const DROP_INS: &str = "/etc/cloud/cloud.cfg.d";
+/// Datasources with a folder of their own for settings on the disk.
+const SEEDED: &[(&str, &str)] = &[
+    ("OpenNebula", "opennebula"),
+    ("Azure", "azure"),
+    ("OVF", "ovf"),
+    ("AliYun", "AliYun"),
+    ("CloudStack", "cs"),
+    ("MAAS", "maas"),
+    ("Ec2", "ec2"),
+];
 
-/// Most drop-ins that are read; real systems have a handful, and a hostile image could make every one large.
-const MAX_DROP_INS: usize = 200;
-
-/// The effective list: of all drop-ins in byte order the last that names one, else `cloud.cfg`, else the built-in list.
-/// Lists are replaced, not merged (`cloudinit.util.read_conf_with_confd`).
-pub(crate) fn read(files: &Files<'_>) -> Read<Datasources> {
-    let main = read_config(files, CONFIG)?;
-    let folder = main.config.drop_ins.clone().unwrap_or_else(|| DROP_INS.to_owned());
-    let folder = folder.trim_end_matches('/');
-    // From weak to strong, then turned round: the first decides, the others are overruled.
-    let mut lists: Vec<(Vec<String>, Evidence)> = main.list().into_iter().collect();
-    if !folder.is_empty() {
-        // Python's `endswith`: `.CFG` is another ending.
-        let mut names = files.list(folder)?;
-        names.retain(|name| name.as_bytes().ends_with(b".cfg"));
-        if names.len() > MAX_DROP_INS {
-            return Err(Unknown::new("config_not_read").with("path", folder));
-        }
-        for name in names {
-            let path = format!("{folder}/{name}");
-            if files.stat(&path)?.is_some_and(|stat| stat.kind == FileKind::File) {
-                lists.extend(read_config(files, &path)?.list());
-            }
-        }
-    }
-    lists.reverse();
-    let mut from = Vec::with_capacity(lists.len());
-    let mut decided = None;
-    for (list, evidence) in lists {
-        from.push(evidence);
-        decided.get_or_insert(list);
-    }
-    match decided {
-        Some(list) => Ok(Datasources {
-            list,
-            from,
-            built_in: false,
-        }),
-        None => read_built_in(files),
-    }
-}
-
-/// A settings file with its text, to show the line that decides.
-struct Settings {
-    path: String,
-    text: String,
-    config: Config,
-}
-
-impl Settings {
-    fn list(self) -> Option<(Vec<String>, Evidence)> {
-        let (list, line) = self.config.datasource_list?;
-        let index = usize::try_from(line).ok().and_then(|line| line.checked_sub(1));
-        let line_text = index
-            .and_then(|index| self.text.lines().nth(index))
-            .unwrap_or_default()
-            .trim();
-        // Only the list, for a secret may stand beside it: as written where the line holds nothing else, else rebuilt.
-        let rebuilt = format!("datasource_list: [{}]", list.join(", "));
-        let bare = |text: &str| -> String { text.chars().filter(|c| !c.is_whitespace()).collect() };
-        let value = if bare(line_text) == bare(&rebuilt) {
-            line_text.to_owned()
-        } else {
-            rebuilt
-        };
-        Some((list, Evidence::path(self.path).line(line).value(&value)))
-    }
-}
-
-fn read_config(files: &Files<'_>, path: &str) -> Read<Settings> {
-    let text = files.read_text(path, SETTINGS_LIMIT)?.unwrap_or_default();
-    let config = match config::parse(&text) {
-        Parsed::Config(config) => config,
-        Parsed::Broken => Config::default(),
-        Parsed::Unclear => return Err(Unknown::new("config_not_read").with("path", path)),
+/// Both readings of the settings that were read already.
+pub(super) fn read(files: &Files<'_>, around: &Around<'_>, etc: &str, config: &Config) -> Read<Datasources> {
+    let (list, built_in) = match config.value.entry(LIST) {
+        Some(entry) => (
+            config::names(&entry.value).ok_or_else(|| unclear(&config.evidence(entry.place)))?,
+            config.is_built_in(entry.place),
+        ),
+        None => match &config.no_built_in {
+            Some(unknown) => return Err(unknown.clone()),
+            None => (Vec::new(), false),
+        },
     };
-    Ok(Settings {
-        path: path.to_owned(),
-        text,
-        config,
+    let mut from = config.lists.clone();
+    if built_in && let Some(entry) = config.value.entry(LIST) {
+        let value = format!("{LIST}: [{}]", list.join(", "));
+        from.insert(0, config.evidence(entry.place).value(&value));
+    }
+    let identify = identify(files, around, etc);
+    let expected = match &identify {
+        Ok(identify) => expected(files, around, config, &list, identify.as_ref()),
+        Err(unknown) => Err(unknown.clone()),
+    };
+    Ok(Datasources {
+        list,
+        from,
+        built_in,
+        identify: Fact::from(identify),
+        expected: Fact::from(expected),
     })
 }
 
-fn read_built_in(files: &Files<'_>) -> Read<Datasources> {
-    for module in module_folders(files)? {
-        let path = format!("{module}/settings.py");
-        let Some(text) = files.read_text(&path, SETTINGS_LIMIT)? else {
-            continue;
-        };
-        let Some((list, line)) = built_in::parse(&text) else {
-            return Err(Unknown::new("built_in_list_not_read").with("path", path));
-        };
-        let value = format!("datasource_list: [{}]", list.join(", "));
-        return Ok(Datasources {
-            from: vec![Evidence::path(path).line(line).value(&value)],
-            list,
-            built_in: true,
+fn unclear(evidence: &Evidence) -> Unknown {
+    Unknown::new("config_not_read").with("path", evidence.path.as_deref().unwrap_or_default())
+}
+
+/// ds-identify, where something starts it.
+fn identify(files: &Files<'_>, around: &Around<'_>, etc: &str) -> Read<Option<Identify>> {
+    if !identify::is_started(files)? {
+        return Ok(None);
+    }
+    let labels: Vec<String> = around.labels.iter().map(|label| label.text.clone()).collect();
+    let command_line = around.command_line.as_ref();
+    identify::read(&identify::Place {
+        files,
+        etc,
+        command_line,
+        labels: &labels,
+    })
+}
+
+/// What happens on a VM with a config drive: both stages of cloud-init go through the list that won.
+fn expected(
+    files: &Files<'_>,
+    around: &Around<'_>,
+    config: &Config,
+    own: &[String],
+    identify: Option<&Identify>,
+) -> Read<Expected> {
+    let from_command_line = around.command_line.as_ref().and_then(CommandLine::config).is_some()
+        && config.lists.first().map(|evidence| &evidence.path)
+            == around.command_line.as_ref().map(|line| &line.evidence.path);
+    let (wins, list) = match identify.and_then(|identify| identify.writes.as_ref()) {
+        _ if from_command_line => ("command_line", own),
+        Some(written) => ("identify", written.as_slice()),
+        None => ("python", own),
+    };
+    let told = |source: Option<&str>, because: &str, evidence: Vec<Evidence>| Expected {
+        source: source.map(str::to_owned),
+        because: because.to_owned(),
+        wins: wins.to_owned(),
+        list: list.to_vec(),
+        evidence,
+    };
+    if let Some(identify) = identify.filter(|identify| !identify.runs_cloud_init) {
+        let evidence = identify.policy.iter().chain(&identify.from).cloned().collect();
+        return Ok(Expected {
+            wins: "identify".to_owned(),
+            list: identify.list.clone(),
+            ..told(None, "identify_disables", evidence)
         });
     }
-    Err(Unknown::new("built_in_list_not_read").with("path", "cloudinit/settings.py"))
+    if let Some(instance) = instance::read(files, config)?.filter(|instance| instance.kept) {
+        return Ok(told(instance.datasource.as_deref(), "cached", instance.kept_evidence));
+    }
+    let seeds = Seeds::read(files, around, config)?;
+    let names: Vec<&str> = list.iter().map(|name| plain_name(name)).collect();
+    for name in &names {
+        let seed = seed_folder(files, name)?;
+        match *name {
+            "NoCloud" if seeds.answers_before_network() => {
+                return Ok(told(Some("NoCloud"), "seed_on_disk", seeds.evidence));
+            }
+            "ConfigDrive" => return Ok(told(Some("ConfigDrive"), "config_drive", Vec::new())),
+            "OpenStack" => return Err(not_predicted(name)),
+            "MAAS"
+                if config
+                    .value
+                    .get("datasource")
+                    .and_then(|value| value.get("MAAS"))
+                    .is_some() =>
+            {
+                return Err(not_predicted(name));
+            }
+            _ if seed => return Err(not_predicted(name)),
+            _ => {}
+        }
+    }
+    for name in &names {
+        match *name {
+            "NoCloud" if seeds.answers() => return Ok(told(Some("NoCloud"), "seed_on_disk", seeds.evidence)),
+            "None" => return Ok(told(Some("None"), "config_drive_not_listed", Vec::new())),
+            _ if ASK_THE_NETWORK.contains(name) => return Err(not_predicted(name)),
+            _ => {}
+        }
+    }
+    Ok(told(None, "config_drive_not_listed", Vec::new()))
+}
+
+fn not_predicted(name: &str) -> Unknown {
+    Unknown::new("datasource_not_predicted").with("source", name)
+}
+
+/// Are there settings for a datasource other than NoCloud on the disk?
+fn seed_folder(files: &Files<'_>, name: &str) -> Read<bool> {
+    let Some((_, folder)) = SEEDED.iter().find(|(known, _)| *known == name) else {
+        return Ok(false);
+    };
+    Ok(!files.list(&format!("/var/lib/cloud/seed/{folder}"))?.is_empty())
+}
+
+/// A list may name a datasource with its module's prefix (`cloudinit.sources.DS_PREFIX`), and newer releases take it in
+/// any case (`match_case_insensitive_module_name`).
+fn plain_name(name: &str) -> &str {
+    let bare = name.strip_prefix("DataSource").unwrap_or(name);
+    let known = ["NoCloud", "ConfigDrive", "OpenStack", "None", "MAAS", "Ec2"];
+    known
+        .into_iter()
+        .find(|known| known.eq_ignore_ascii_case(bare))
+        .unwrap_or(bare)
 }
 
 #[cfg(test)]
@@ -123,6 +173,8 @@ mod tests {
     use super::*;
     use crate::{Error, Kind, MemoryTree};
 
+    const CONFIG: &str = "/etc/cloud/cloud.cfg";
+    const DROP_INS: &str = "/etc/cloud/cloud.cfg.d";
     const SETTINGS_PY: &str = "/usr/lib/python3/dist-packages/cloudinit/settings.py";
 
     fn debian() -> MemoryTree {
@@ -138,6 +190,13 @@ mod tests {
 
     fn drop_in(tree: MemoryTree, name: &str, list: &str) -> MemoryTree {
         tree.file(&format!("{DROP_INS}/{name}"), format!("datasource_list: [ {list} ]\n"))
+    }
+
+    fn read(files: &Files<'_>) -> Read<Datasources> {
+        match crate::cloud_init::settings(files, &Around::default()).datasources {
+            Fact::Known(sources) => Ok(sources),
+            Fact::Unknown(unknown) => Err(unknown),
+        }
     }
 
     fn sources(tree: &MemoryTree) -> Datasources {
@@ -224,7 +283,7 @@ mod tests {
     #[test]
     fn a_flood_of_drop_ins_is_not_read() {
         let mut tree = debian();
-        for number in 0..=MAX_DROP_INS {
+        for number in 0..=config::MAX_DROP_INS {
             tree = drop_in(tree, &format!("{number}.cfg"), "ConfigDrive");
         }
         assert_eq!(read(&Files::new(&tree).unwrap()).unwrap_err().code, "config_not_read");

@@ -12,7 +12,10 @@ use std::{collections::BTreeMap, fmt};
 use serde::{Deserialize, Serialize};
 
 pub use self::{
-    agent::{Agent, Datasources},
+    agent::{
+        Account, Agent, CloudInit, Datasources, Expected, Identify, Ignition, Instance, Login, OtherAgent, Setting,
+        Switches,
+    },
     disk::{FoundSystem, Mount, MountState, Partition, PartitionTable, Root, TableKind, TableProblem, Volume},
     leftovers::{AuthorizedKeys, Found, Leftovers, MachineId, MachineIdState},
     packages::{DatabaseKind, PackageDatabase},
@@ -28,6 +31,25 @@ pub enum Fact<T> {
     Known(T),
     /// Could not be read; never to be taken for a pass.
     Unknown(Unknown),
+}
+
+impl<T> Fact<T> {
+    /// What is there for sure, as something that may not be there.
+    pub(crate) fn some(self) -> Fact<Option<T>> {
+        match self {
+            Self::Known(value) => Fact::Known(Some(value)),
+            Self::Unknown(unknown) => Fact::Unknown(unknown),
+        }
+    }
+}
+
+impl<T> From<Result<T, Unknown>> for Fact<T> {
+    fn from(read: Result<T, Unknown>) -> Self {
+        match read {
+            Ok(value) => Self::Known(value),
+            Err(unknown) => Self::Unknown(unknown),
+        }
+    }
 }
 
 /// Why a fact is not known, as a code with parameters.
@@ -46,6 +68,7 @@ impl Unknown {
         "agent_start_not_known",
         "built_in_list_not_read",
         "config_not_read",
+        "datasource_not_predicted",
         "disk_not_read",
         "ext_corrupt",
         "ext_feature_not_read",
@@ -157,6 +180,12 @@ pub struct Facts {
     pub agent: Fact<Option<Agent>>,
     /// cloud-init's effective list of datasources; `None` where there is no cloud-init.
     pub datasources: Fact<Option<Datasources>>,
+    /// What else cloud-init is told to do; `None` where there is no cloud-init.
+    pub cloud_init: Fact<Option<CloudInit>>,
+    /// What Ignition will do; `None` where there is none.
+    pub ignition: Fact<Option<Ignition>>,
+    /// The name that a VM's SSH key is given to; `None` where no program does that.
+    pub login: Fact<Option<Login>>,
     /// The SSH server.
     pub sshd: Fact<Sshd>,
     /// What the old machine left behind.
@@ -176,6 +205,9 @@ impl Facts {
             packages: Fact::Unknown(reason.clone()),
             agent: Fact::Unknown(reason.clone()),
             datasources: Fact::Unknown(reason.clone()),
+            cloud_init: Fact::Unknown(reason.clone()),
+            ignition: Fact::Unknown(reason.clone()),
+            login: Fact::Unknown(reason.clone()),
             sshd: Fact::Unknown(reason.clone()),
             leftovers: Fact::Unknown(reason.clone()),
         }

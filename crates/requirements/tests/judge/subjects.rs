@@ -42,6 +42,8 @@ fn facts() -> Facts {
                 .value("datasource_list: [ ConfigDrive, NoCloud, None ]"),
         ],
         built_in: false,
+        identify: Fact::Known(None),
+        expected: Fact::Unknown(Unknown::new("no_system")),
     }));
     facts.sshd = Fact::Known(Sshd {
         installed: Fact::Known(true),
@@ -99,6 +101,7 @@ pub(crate) fn agent(kind: &str) -> Agent {
         enabled: Fact::Known(true),
         disabled_because: None,
         evidence: vec![Evidence::path("/usr/bin/cloud-init")],
+        others: Vec::new(),
     }
 }
 
@@ -138,6 +141,8 @@ pub(crate) fn with_list(list: &[&str], path: &str, built_in: bool) -> Subject {
             list: names(list),
             from,
             built_in,
+            identify: Fact::Known(None),
+            expected: Fact::Unknown(Unknown::new("no_system")),
         }));
     })
 }

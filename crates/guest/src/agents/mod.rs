@@ -1,0 +1,217 @@
+//! The programs that configure a VM at its first start: which are there, and which of them acts. cloud-init has a room
+//! of its own.
+
+mod ignition;
+
+use crate::{
+    Evidence, Fact, Unknown, accounts,
+    cloud_init::{self, Around},
+    facts::{Account, Agent, Login, OtherAgent},
+    files::{Files, Read},
+    packages::{self, Names},
+    services::{self, Init, Start},
+};
+
+pub(crate) use ignition::read as read_ignition;
+
+/// A program, what shows that it is there, and the packages that bring it.
+struct Program {
+    kind: &'static str,
+    paths: &'static [&'static str],
+    packages: Names,
+    /// The user that it gives keys to where nothing else is said.
+    user: Option<&'static str>,
+}
+
+/// Programs that configure a VM as a whole, in the order in which they are told where none is known to run.
+const PROGRAMS: &[Program] = &[
+    Program {
+        kind: "ignition",
+        paths: ignition::PATHS,
+        packages: Names::everywhere(&["ignition", "ignition-dracut"]),
+        user: Some("core"),
+    },
+    Program {
+        kind: "coreos-cloudinit",
+        paths: &["/usr/bin/coreos-cloudinit", "/usr/share/oem/bin/coreos-cloudinit"],
+        packages: Names::everywhere(&["coreos-cloudinit"]),
+        user: Some("core"),
+    },
+    Program {
+        kind: "bsd-cloudinit",
+        paths: &[
+            "/usr/local/bin/bsd-cloudinit",
+            "/etc/rc.d/bsd-cloudinit",
+            "/usr/local/etc/rc.d/bsd-cloudinit",
+            "/usr/local/bsd-cloudinit/cloudinit",
+            "/root/bsd-cloudinit/cloudinit",
+        ],
+        packages: Names::everywhere(&["bsd-cloudinit"]),
+        user: Some("freebsd"),
+    },
+    Program {
+        kind: "nuageinit",
+        paths: &["/usr/libexec/nuageinit"],
+        packages: Names::everywhere(&["FreeBSD-nuageinit"]),
+        user: Some("freebsd"),
+    },
+    Program {
+        kind: "cloudbase-init",
+        paths: &[
+            "/Program Files/Cloudbase Solutions/Cloudbase-Init/Python/Scripts/cloudbase-init.exe",
+            "/Program Files (x86)/Cloudbase Solutions/Cloudbase-Init/Python/Scripts/cloudbase-init.exe",
+        ],
+        packages: Names::everywhere(&[]),
+        user: Some("Admin"),
+    },
+    Program {
+        kind: "tiny-cloud",
+        paths: &[
+            "/usr/bin/tiny-cloud",
+            "/sbin/tiny-cloud",
+            "/usr/sbin/tiny-cloud",
+            "/lib/tiny-cloud/init",
+        ],
+        packages: Names::everywhere(&["tiny-cloud"]),
+        user: Some("alpine"),
+    },
+    Program {
+        kind: "cirros-init",
+        paths: &["/usr/bin/cirros-query", "/usr/bin/cirros-apply", "/sbin/cirros-apply"],
+        packages: Names::everywhere(&[]),
+        user: Some("cirros"),
+    },
+    Program {
+        kind: "waagent",
+        paths: &["/usr/sbin/waagent", "/usr/bin/waagent"],
+        packages: Names::everywhere(&["waagent", "walinuxagent", "WALinuxAgent"]),
+        user: None,
+    },
+    Program {
+        kind: "google-guest-agent",
+        paths: &["/usr/bin/google_guest_agent", "/usr/bin/google_guest_agent_manager"],
+        packages: Names::everywhere(&["google-guest-agent"]),
+        user: None,
+    },
+];
+
+/// Programs that fetch data for others, and configure nothing as a whole.
+const BESIDE: &[(&str, &[&str])] = &[(
+    "afterburn",
+    &[
+        "/usr/bin/afterburn",
+        "/usr/bin/coreos-metadata",
+        "/usr/lib/systemd/system/afterburn.service",
+    ],
+)];
+
+/// The program that acts at a VM's first start, with the others that are there; `None` when there is none at all.
+///
+/// cloud-init acts unless it does not start and another one does.
+pub(crate) fn read(files: &Files<'_>, around: &Around<'_>) -> Read<Option<Agent>> {
+    let mut found: Vec<Agent> = cloud_init::agent(files, around)?.into_iter().collect();
+    for program in PROGRAMS {
+        if let Some(path) = first_path(files, program.paths)? {
+            found.push(agent(files, around, program, path));
+        }
+    }
+    if !found.iter().any(|agent| agent.kind == "ignition")
+        && let Some(agent) = ignition::inside_initramfs(files, around)?
+    {
+        found.push(agent);
+    }
+    let acts = found
+        .iter()
+        .position(|agent| agent.enabled == Fact::Known(true))
+        .unwrap_or(0);
+    if found.is_empty() {
+        return Ok(None);
+    }
+    let mut agent = found.remove(acts);
+    for other in found {
+        agent.others.push(OtherAgent {
+            kind: other.kind,
+            // The program's own path comes after what decides whether it starts.
+            evidence: other.evidence.into_iter().next_back().unwrap_or_default(),
+        });
+    }
+    for (kind, paths) in BESIDE {
+        if let Some(path) = first_path(files, paths)? {
+            agent.others.push(OtherAgent {
+                kind: (*kind).to_owned(),
+                evidence: Evidence::path(path),
+            });
+        }
+    }
+    Ok(Some(agent))
+}
+
+/// The first of some paths that is there, be it a folder.
+fn first_path<'p>(files: &Files<'_>, paths: &[&'p str]) -> Read<Option<&'p str>> {
+    for path in paths {
+        if files.stat(path)?.is_some() {
+            return Ok(Some(path));
+        }
+    }
+    Ok(None)
+}
+
+fn agent(files: &Files<'_>, around: &Around<'_>, program: &Program, path: &str) -> Agent {
+    let start = match program.kind {
+        "ignition" => ignition::enabled(files, around),
+        "nuageinit" => nuageinit_enabled(files),
+        kind => Err(Unknown::new("agent_start_not_known").with("agent", kind)),
+    };
+    let (enabled, disabled_because, mut evidence) = match start {
+        Ok((because, evidence)) => (Fact::Known(because.is_none()), because.map(str::to_owned), evidence),
+        Err(unknown) => (Fact::Unknown(unknown), None, Vec::new()),
+    };
+    let version = match packages::find(files, &program.packages) {
+        Ok(Some(package)) => {
+            evidence.push(package.evidence);
+            Fact::Known(package.version)
+        }
+        Ok(None) => Fact::Unknown(Unknown::new("version_not_known")),
+        Err(unknown) => Fact::Unknown(unknown),
+    };
+    evidence.push(Evidence::path(path));
+    Agent {
+        kind: program.kind.to_owned(),
+        version,
+        recent_enough: Fact::Unknown(Unknown::new("version_not_known")),
+        enabled,
+        disabled_because,
+        evidence,
+        others: Vec::new(),
+    }
+}
+
+/// Why a program does not run at boot, `None` when it does, with what decides.
+type Enabled = (Option<&'static str>, Vec<Evidence>);
+
+/// FreeBSD's start script runs where its switch is set, and at the first start only (`KEYWORD: firstboot`, rc(8)): as
+/// long as `/firstboot` is there.
+fn nuageinit_enabled(files: &Files<'_>) -> Read<Enabled> {
+    const FIRST_BOOT: &str = "/firstboot";
+    let place = match services::start(files, Init::BsdRc, &[], &["nuageinit"])? {
+        Start::Yes(_, places) => places,
+        Start::No(places) | Start::Blocked(_, places) => return Ok((Some("no_start_link"), places)),
+        Start::Masked(place) => return Ok((Some("masked"), vec![place])),
+    };
+    if files.stat(FIRST_BOOT)?.is_none() {
+        return Ok((Some("first_boot_over"), place));
+    }
+    Ok((None, place.into_iter().chain([Evidence::path(FIRST_BOOT)]).collect()))
+}
+
+/// The user that a program other than cloud-init gives the key to; `None` where it gives none.
+pub(crate) fn login(files: &Files<'_>, kind: &str) -> Option<Login> {
+    let user = PROGRAMS.iter().find(|program| program.kind == kind)?.user?;
+    let account: Fact<Option<Account>> = Fact::from(accounts::find(files, user));
+    Some(Login {
+        user: Some(user.to_owned()),
+        root: false,
+        from: Vec::new(),
+        account,
+    })
+}
