@@ -2,7 +2,7 @@
 """seeds.py [DIRECTORY] -- small real images for each fuzz target, made by qemu-img, gzip and bzip2; into corpus/ by default.
 
 Formats that are mostly nothing (VHDX, VDI, VMDK) are packed as lotse_fuzz::Pieces reads them."""
-import bz2, gzip, os, random, struct, subprocess, sys, tempfile, zlib
+import bz2, gzip, os, random, sqlite3, struct, subprocess, sys, tarfile, tempfile, zlib
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CORPUS = sys.argv[1] if len(sys.argv) > 1 else os.path.join(HERE, "corpus")
@@ -92,6 +92,57 @@ def compressed():
     yield "bzip2", "empty", bz2.compress(b"")
 
 
+def packages(work):
+    """Package databases: those of crates/guest/tests/packages, and small ones of SQLite with a log and a journal."""
+    folder = os.path.join(HERE, "../../crates/guest/tests/packages")
+
+    def files(name):
+        with tarfile.open(os.path.join(folder, name + ".tar.gz")) as tar:
+            return [tar.extractfile(entry).read() for entry in tar]
+
+    for name in ("rpm-berkeley", "rpm-berkeley-be"):
+        yield "rpm_berkeley", name, files(name)[0]
+    ndb = files("rpm-ndb")[0]
+    yield "rpm_ndb", "one", ndb
+    headers = []
+    for slot in range(2, 256):
+        first = struct.unpack_from("<I", ndb, slot * 16 + 8)[0] * 16
+        if first:
+            headers.append(ndb[first + 16 : first + 16 + struct.unpack_from("<I", ndb, first + 12)[0]])
+            yield "rpm_header", str(slot), headers[-1]
+    for which, mode, table in ((0, "wal", "Packages(hnum INTEGER PRIMARY KEY AUTOINCREMENT, blob BLOB NOT NULL)"),
+                               (1, "delete", "packages(id INTEGER PRIMARY KEY, name TEXT, version TEXT, arch TEXT)")):
+        path = os.path.join(work, "sqlite" + mode)
+        database = sqlite3.connect(path, isolation_level=None)
+        database.execute("PRAGMA page_size = 512")
+        database.execute("PRAGMA journal_mode = " + mode)
+        database.execute("CREATE TABLE " + table)
+        rows = [("INSERT INTO Packages(blob) VALUES (?)", (header,)) for header in headers[:2]]
+        if which:
+            rows = [("INSERT INTO packages VALUES (?, ?, ?, ?)", (number, f"p{number}", "1_2,3", "x" * 200)) for number in range(8)]
+        for row in rows:
+            database.execute(*row)
+        if which:
+            database.execute("PRAGMA cache_size = 1")
+            database.execute("BEGIN")
+            database.execute("UPDATE packages SET version = 2")
+        else:
+            database.execute("PRAGMA wal_checkpoint")
+            database.execute("DELETE FROM Packages WHERE hnum = 1")
+        parts = []
+        for ending in ("", "-wal" if which == 0 else "-journal"):
+            with open(path + ending, "rb") as file:
+                parts.append(file.read())
+        for bits in (0, 2):
+            yield "sqlite_wal", f"{mode}-{bits}", bytes([which | bits]) + struct.pack("<I", len(parts[0])) + b"".join(parts)
+        database.close()
+    for which, name in enumerate(("dpkg", "dpkg", "dpkg", "apk", "pacman")):
+        yield "packages_text", f"{which}", bytes([which]) + files(name)[0][:4000]
+    for which, text in ((4, b"openssh-9.9p2-1\n%NAME%\nopenssh\n%VERSION%\n9.9p2-1\n%ARCH%\nany\n"), (5, b"openssh-9.9_p2-r1\ngtk+-2.24.33\n"),
+                        (6, b"openssh-9.9p2-x86_64-1\n")):
+        yield "packages_text", f"{which}-names", bytes([which]) + text
+
+
 with tempfile.TemporaryDirectory() as work:
     total = 0
     for target, name, data in [*images(work), *compressed(), ("raw", "table", disk()[:4096]), ("raw", "empty", bytes(2048))]:
@@ -99,4 +150,7 @@ with tempfile.TemporaryDirectory() as work:
         packed = pieces(data) if target in ("vhdx", "vdi", "vmdk") else data
         seed(target, name, packed)
         total += len(packed)
+    for target, name, data in packages(work):
+        seed(target, name, data)
+        total += len(data)
     print(f"{total} bytes of seeds in {CORPUS}")

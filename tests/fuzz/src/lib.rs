@@ -1,5 +1,7 @@
 //! What each fuzz target does with a file: everything that the program does with it.
 
+pub mod packages;
+
 use std::sync::Arc;
 
 use lotse_disk::{Disk, Error, Kind, MemorySource, Result, Source};

@@ -1,6 +1,8 @@
 //! Alpine's apk: one letter and a colon before each value, an empty line after each package (apk-package(5), "Database").
 
-use super::{Database, DatabaseKind, MAX_PACKAGES, Package, State, TEXT_LIMIT, corrupt, numbered_lines, word_of};
+use super::{
+    Database, DatabaseKind, MAX_PACKAGES, Package, State, TEXT_LIMIT, corrupt, numbered_lines, real_paths, word_of,
+};
 use crate::{
     Evidence,
     files::{Files, Read},
@@ -11,31 +13,15 @@ use crate::{
 const PATHS: &[&str] = &["/lib/apk/db/installed", "/usr/lib/apk/db/installed"];
 
 pub(super) fn read(files: &Files<'_>, found: &mut Vec<Database>) {
-    for path in PATHS {
-        let read = files.read(path, TEXT_LIMIT);
-        let database = match read {
+    // A merged /usr shows the same file at both places.
+    for path in real_paths(files, PATHS) {
+        let read = match files.read(&path, TEXT_LIMIT) {
             Ok(None) => continue,
-            Ok(Some(text)) => Database::new(DatabaseKind::Apk, path, packages(path, &text)),
-            Err(unknown) => Database::new(DatabaseKind::Apk, path, Err(unknown)),
+            Ok(Some(text)) => packages(&path, &text),
+            Err(unknown) => Err(unknown),
         };
-        // A merged /usr shows the same file at both places.
-        let seen = found
-            .iter()
-            .any(|other| other.kind == DatabaseKind::Apk && same(other, &database));
-        if !seen {
-            found.push(database);
-        }
+        found.push(Database::new(DatabaseKind::Apk, &path, read));
     }
-}
-
-fn same(left: &Database, right: &Database) -> bool {
-    let names = |database: &Database| -> Vec<(String, String)> {
-        let packages = database.packages.iter();
-        packages
-            .map(|package| (package.name.clone(), package.version.clone()))
-            .collect()
-    };
-    left.unread == right.unread && names(left) == names(right)
 }
 
 fn packages(path: &str, text: &[u8]) -> Read<Vec<Package>> {

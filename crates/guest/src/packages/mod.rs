@@ -224,6 +224,20 @@ fn parts(files: &Files<'_>, folder: &str) -> Read<Option<Vec<String>>> {
     Ok(Some(names))
 }
 
+/// Where some paths really are, each once; one that cannot be followed stays as it is, to be told when it is read.
+fn real_paths(files: &Files<'_>, paths: &[&str]) -> Vec<String> {
+    let mut real = Vec::new();
+    for path in paths {
+        match files.real_path(path) {
+            Ok(None) => {}
+            Ok(Some(path)) if real.contains(&path) => {}
+            Ok(Some(path)) => real.push(path),
+            Err(_) => real.push((*path).to_owned()),
+        }
+    }
+    real
+}
+
 /// A word of a database: a name or version without white space and signs that no terminal should see.
 fn word(text: &str) -> Option<String> {
     let fits = !text.is_empty() && text.len() <= MAX_WORD && text.chars().all(|c| c.is_ascii_graphic());

@@ -1,26 +1,24 @@
 //! Slackware: a file `name-version-architecture-build` for each package, whose name tells all.
 
-use super::{Database, DatabaseKind, Package, State, parts, word};
+use super::{Database, DatabaseKind, Package, State, parts, real_paths, word};
 use crate::{Evidence, files::Files, version::Rules};
 
 /// Slackware since 15.0 and before.
 const FOLDERS: &[&str] = &["/var/lib/pkgtools/packages", "/var/log/packages"];
 
 pub(super) fn read(files: &Files<'_>, found: &mut Vec<Database>) {
-    for folder in FOLDERS {
-        let read = match parts(files, folder) {
-            Ok(None) => continue,
-            Ok(Some(names)) => Ok(names
-                .iter()
-                .filter_map(|name| package(folder, name))
-                .collect::<Vec<_>>()),
-            Err(unknown) => Err(unknown),
-        };
-        // Since 15.0 the old folder is a link to the new one.
-        if read.as_ref().is_ok_and(Vec::is_empty) || found.iter().any(|other| other.kind == DatabaseKind::Slackware) {
-            continue;
+    // Since 15.0 the old folder is a link to the new one.
+    for folder in real_paths(files, FOLDERS) {
+        match parts(files, &folder) {
+            Ok(None) => {}
+            Ok(Some(names)) => {
+                let packages: Vec<Package> = names.iter().filter_map(|name| package(&folder, name)).collect();
+                if !packages.is_empty() {
+                    found.push(Database::new(DatabaseKind::Slackware, &folder, Ok(packages)));
+                }
+            }
+            Err(unknown) => found.push(Database::new(DatabaseKind::Slackware, &folder, Err(unknown))),
         }
-        found.push(Database::new(DatabaseKind::Slackware, folder, read));
     }
 }
 

@@ -32,7 +32,7 @@ PACKAGES = [
     ("bind-utils", 32, "9.18.33", "1.el10", "x86_64", 1),
     ("glibc", None, "2.39~pre1", "37.el10", "x86_64", 1),
     # So long that the architecture stands far behind the beginning, and pages overflow.
-    ("wordy", None, "1", "1", "noarch", 90),
+    ("wordy", None, "1", "1", "noarch", 20),
     ("snapshot", None, "1.0^git5.abc", "0.1", "noarch", 1),
 ]
 

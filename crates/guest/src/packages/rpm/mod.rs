@@ -6,7 +6,7 @@ mod ndb;
 mod sqlite;
 
 use self::header::Header;
-use super::{Database, DatabaseKind, MAX_PACKAGES, Package, State, corrupt, window::Window};
+use super::{Database, DatabaseKind, MAX_PACKAGES, Package, State, corrupt, real_paths, window::Window};
 use crate::{
     Evidence, Unknown,
     files::{Files, Read},
@@ -24,34 +24,10 @@ const FORMS: &[(&str, DatabaseKind)] = &[
 ];
 
 pub(super) fn read(files: &Files<'_>, found: &mut Vec<Database>) {
-    for folder in FOLDERS {
-        if !is_link_to_another(files, folder) {
-            found.extend(read_folder(files, folder));
-        }
+    // Systems that moved their database left a link at the old place.
+    for folder in real_paths(files, FOLDERS) {
+        found.extend(read_folder(files, &folder));
     }
-}
-
-/// Systems that moved their database left a link at the old place.
-fn is_link_to_another(files: &Files<'_>, folder: &str) -> bool {
-    let Ok(Some(target)) = files.read_link(folder) else {
-        return false;
-    };
-    let mut path: Vec<&str> = match target.strip_prefix('/') {
-        Some(_) => Vec::new(),
-        None => folder.split('/').filter(|part| !part.is_empty()).collect(),
-    };
-    path.pop();
-    for part in target.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => {
-                path.pop();
-            }
-            part => path.push(part),
-        }
-    }
-    let path = format!("/{}", path.join("/"));
-    path != folder && FOLDERS.contains(&path.as_str())
 }
 
 fn read_folder(files: &Files<'_>, folder: &str) -> Option<Database> {
