@@ -7,7 +7,7 @@ use crate::{
     cloud_init::{self, Around},
     facts::{Root, System},
     files::{self, Files, Read},
-    leftovers, packages, partition, root, sshd, system,
+    firewall, leftovers, packages, partition, root, sshd, system,
     volumes::Volumes,
 };
 
@@ -43,6 +43,7 @@ fn read_system(files: &Files<'_>, volumes: &Volumes) -> Facts {
         system: fact(system::read(files)),
         packages: Fact::Known(packages::read(files)),
         sshd: Fact::Known(sshd::read(files)),
+        firewall: firewall::read(files, &[22]),
         leftovers: Fact::Known(leftovers::read(files)),
         ..agents
     }

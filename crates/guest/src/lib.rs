@@ -12,6 +12,7 @@ pub mod facts;
 pub mod fat;
 mod files;
 pub mod filesystem;
+mod firewall;
 mod glob;
 pub mod initramfs;
 mod layers;

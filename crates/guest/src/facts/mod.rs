@@ -2,6 +2,7 @@
 
 mod agent;
 mod disk;
+mod firewall;
 mod leftovers;
 mod packages;
 mod sshd;
@@ -17,6 +18,7 @@ pub use self::{
         Switches,
     },
     disk::{FoundSystem, Mount, MountState, Partition, PartitionTable, Root, TableKind, TableProblem, Volume},
+    firewall::{Filter, Firewall, Reach},
     leftovers::{AuthorizedKeys, Found, Leftovers, MachineId, MachineIdState},
     packages::{DatabaseKind, PackageDatabase},
     sshd::Sshd,
@@ -79,11 +81,13 @@ impl Unknown {
         "file_too_large",
         "filesystem_not_read",
         "filesystem_not_recognised",
+        "firewall_not_certain",
         "initramfs_compression",
         "initramfs_corrupt",
         "initramfs_inside",
         "initramfs_too_large",
         "journal_dirty",
+        "network_config_not_read",
         "no_system",
         "package_database_corrupt",
         "package_database_not_read",
@@ -188,6 +192,8 @@ pub struct Facts {
     pub login: Fact<Option<Login>>,
     /// The SSH server.
     pub sshd: Fact<Sshd>,
+    /// What keeps packets out.
+    pub firewall: Fact<Firewall>,
     /// What the old machine left behind.
     pub leftovers: Fact<Leftovers>,
 }
@@ -209,6 +215,7 @@ impl Facts {
             ignition: Fact::Unknown(reason.clone()),
             login: Fact::Unknown(reason.clone()),
             sshd: Fact::Unknown(reason.clone()),
+            firewall: Fact::Unknown(reason.clone()),
             leftovers: Fact::Unknown(reason.clone()),
         }
     }

@@ -30,9 +30,32 @@ const BASE_CHAINS: &[(&str, &str, Hook)] = &[
 
 /// Targets that change or note something and let the packet go on (iptables-extensions(8)).
 const GOING_ON: &[&str] = &[
-    "AUDIT", "CHECKSUM", "CLASSIFY", "CLUSTERIP", "CONNMARK", "CONNSECMARK", "DSCP", "ECN", "HL", "IDLETIMER", "LED", "LOG",
-    "MARK", "MASQUERADE", "NFLOG", "RATEEST", "SECMARK", "SET", "SNAT", "TCPMSS", "TCPOPTSTRIP", "TEE", "TOS", "TRACE",
-    "TTL", "ULOG",
+    "AUDIT",
+    "CHECKSUM",
+    "CLASSIFY",
+    "CLUSTERIP",
+    "CONNMARK",
+    "CONNSECMARK",
+    "DSCP",
+    "ECN",
+    "HL",
+    "IDLETIMER",
+    "LED",
+    "LOG",
+    "MARK",
+    "MASQUERADE",
+    "NFLOG",
+    "RATEEST",
+    "SECMARK",
+    "SET",
+    "SNAT",
+    "TCPMSS",
+    "TCPOPTSTRIP",
+    "TEE",
+    "TOS",
+    "TRACE",
+    "TTL",
+    "ULOG",
 ];
 
 /// Adds a file's rules to a ruleset. With `keeps`, what is there stays (`iptables-restore --noflush`).
@@ -55,16 +78,23 @@ pub(super) fn load(ruleset: &mut Ruleset, path: &str, text: &str, keeps: bool) {
             }
             continue;
         }
-        let understood = match line.strip_prefix(':') {
-            Some(declared) => declare(ruleset, &table, declared, evidence()),
-            None => {
-                rules += 1;
-                rules <= MAX_RULES && statement(ruleset, &table, line, &evidence()).is_some()
-            }
-        };
-        if !understood {
+        rules += usize::from(!line.starts_with(':'));
+        if rules > MAX_RULES {
             ruleset.note_unclear(evidence());
+            return;
         }
+        self::line(ruleset, &table, line, &evidence());
+    }
+}
+
+/// One line of a table.
+pub(super) fn line(ruleset: &mut Ruleset, table: &str, line: &str, evidence: &Evidence) {
+    let understood = match line.strip_prefix(':') {
+        Some(declared) => declare(ruleset, table, declared, evidence.clone()),
+        None => statement(ruleset, table, line, evidence).is_some(),
+    };
+    if !understood {
+        ruleset.note_unclear(evidence.clone());
     }
 }
 
@@ -78,7 +108,11 @@ fn base(ruleset: &mut Ruleset, table: &str, chain: &str, evidence: Evidence) {
     let hook = BASE_CHAINS.iter().find(|(of, name, _)| (*of, *name) == (table, chain));
     let entry = ruleset.chains.entry(key(table, chain)).or_default();
     if let (Some((_, _, hook)), None) = (hook, &entry.base) {
-        entry.base = Some(Base { hook: *hook, accepts: true, evidence });
+        entry.base = Some(Base {
+            hook: *hook,
+            accepts: true,
+            evidence,
+        });
     }
 }
 
@@ -100,8 +134,12 @@ fn declare(ruleset: &mut Ruleset, table: &str, declared: &str, evidence: Evidenc
 
 fn set_policy(ruleset: &mut Ruleset, table: &str, chain: &str, policy: &str, evidence: Evidence) -> bool {
     base(ruleset, table, chain, evidence.clone());
-    let Some(Base { accepts, evidence: at, .. }) =
-        ruleset.chains.get_mut(&key(table, chain)).and_then(|chain| chain.base.as_mut())
+    let Some(Base {
+        accepts, evidence: at, ..
+    }) = ruleset
+        .chains
+        .get_mut(&key(table, chain))
+        .and_then(|chain| chain.base.as_mut())
     else {
         return false;
     };
@@ -127,7 +165,10 @@ fn statement(ruleset: &mut Ruleset, table: &str, line: &str, evidence: &Evidence
         "-A" | "--append" | "-I" | "--insert" => {
             let rest: Vec<&str> = words.collect();
             let is_insert = matches!(option, "-I" | "--insert");
-            let position = rest.first().and_then(|word| word.parse::<usize>().ok()).filter(|_| is_insert);
+            let position = rest
+                .first()
+                .and_then(|word| word.parse::<usize>().ok())
+                .filter(|_| is_insert);
             let rest = if position.is_some() { rest.get(1..)? } else { &rest };
             let rule = rule(ruleset, table, rest, evidence)?;
             let rules = &mut ruleset.chains.get_mut(&key(table, chain?))?.rules;
@@ -169,7 +210,6 @@ fn words(line: &str) -> Option<Vec<String>> {
         match (character, quote) {
             ('\\', Some(_)) => word.get_or_insert_default().push(characters.next()?),
             (_, Some(closing)) if character == closing => quote = None,
-            (_, Some(_)) => word.get_or_insert_default().push(character),
             ('"' | '\'', None) => {
                 word.get_or_insert_default();
                 quote = Some(character);
@@ -209,7 +249,13 @@ fn rule(ruleset: &Ruleset, table: &str, words: &[&str], evidence: &Evidence) -> 
         }
         match option {
             "-j" | "--jump" | "-g" | "--goto" => {
-                action = target(ruleset, table, values.first()?, matches!(option, "-g" | "--goto"), words);
+                action = target(
+                    ruleset,
+                    table,
+                    values.first()?,
+                    matches!(option, "-g" | "--goto"),
+                    words,
+                );
                 has_target = true;
             }
             // What follows the target belongs to it.
@@ -221,7 +267,11 @@ fn rule(ruleset: &Ruleset, table: &str, words: &[&str], evidence: &Evidence) -> 
             }
         }
     }
-    Some(Rule { conditions, action, evidence: evidence.clone() })
+    Some(Rule {
+        conditions,
+        action,
+        evidence: evidence.clone(),
+    })
 }
 
 fn is_option(word: &str) -> bool {
@@ -229,7 +279,10 @@ fn is_option(word: &str) -> bool {
 }
 
 fn takes_value(option: &str) -> bool {
-    matches!(option, "-s" | "-d" | "-i" | "-o" | "-p" | "--dport" | "--sport" | "--state" | "--source" | "--destination")
+    matches!(
+        option,
+        "-s" | "-d" | "-i" | "-o" | "-p" | "--dport" | "--sport" | "--state" | "--source" | "--destination"
+    )
 }
 
 fn target(ruleset: &Ruleset, table: &str, name: &str, is_goto: bool, words: &[&str]) -> Action {
@@ -240,7 +293,11 @@ fn target(ruleset: &Ruleset, table: &str, name: &str, is_goto: bool, words: &[&s
         "CT" if !words.contains(&"--notrack") => Action::Continue,
         _ if GOING_ON.contains(&name) => Action::Continue,
         _ if ruleset.chains.contains_key(&key(table, name)) => {
-            if is_goto { Action::Goto(key(table, name)) } else { Action::Jump(key(table, name)) }
+            if is_goto {
+                Action::Goto(key(table, name))
+            } else {
+                Action::Jump(key(table, name))
+            }
         }
         _ => Action::Unclear,
     }
@@ -252,33 +309,50 @@ fn condition(option: &str, values: &[&str]) -> Option<Match> {
     let fixed = |truth| Some(Match::Fixed(truth));
     let or_maybe = |asks: Option<Match>| Some(asks.unwrap_or(Match::Fixed(Truth::Maybe)));
     match option {
-        "-m" | "--match" | "--comment" | "-4" | "--ipv4" | "-c" | "--set-counters" | "-w" | "--wait" => None,
-        // What may happen once may happen at first: limits speak of how often (iptables-extensions(8)).
-        "--limit" | "--limit-burst" | "--hashlimit-upto" | "--hashlimit-burst" | "--hashlimit-mode" | "--hashlimit-name"
-        | "--hashlimit-htable-size" | "--hashlimit-htable-max" | "--hashlimit-htable-expire"
-        | "--hashlimit-htable-gcinterval" | "--hashlimit-srcmask" | "--hashlimit-dstmask" | "--hashlimit"
-        | "--connlimit-upto" | "--connlimit-mask" | "--connlimit-saddr" | "--connlimit-daddr" => None,
-        "--hashlimit-above" | "--connlimit-above" => fixed(Truth::No),
+        "-m" | "--match" | "--comment" | "-4" | "--ipv4" | "-c" | "--set-counters" | "-w" | "--wait"
         // The list of the module recent is empty at first.
-        "--set" | "--name" | "--rsource" | "--rdest" | "--seconds" | "--hitcount" | "--rttl" | "--mask" | "--reap" => None,
-        "--update" | "--rcheck" | "--remove" | "--ipv6" | "-6" | "-f" | "--fragment" => fixed(Truth::No),
+        | "--set" | "--name" | "--rsource" | "--rdest" | "--seconds" | "--hitcount" | "--rttl" | "--mask" | "--reap"
+        // What may happen once may happen at first: limits speak of how often (iptables-extensions(8)).
+        | "--limit"
+        | "--limit-burst"
+        | "--hashlimit-upto"
+        | "--hashlimit-burst"
+        | "--hashlimit-mode"
+        | "--hashlimit-name"
+        | "--hashlimit-htable-size"
+        | "--hashlimit-htable-max"
+        | "--hashlimit-htable-expire"
+        | "--hashlimit-htable-gcinterval"
+        | "--hashlimit-srcmask"
+        | "--hashlimit-dstmask"
+        | "--hashlimit"
+        | "--connlimit-upto"
+        | "--connlimit-mask"
+        | "--connlimit-saddr"
+        | "--connlimit-daddr" => None,
+        "--hashlimit-above" | "--connlimit-above" | "--icmp-type" | "--icmpv6-type" | "--update" | "--rcheck" | "--remove" | "--ipv6" | "-6" | "-f" | "--fragment" => fixed(Truth::No),
         "-p" | "--protocol" | "--proto" => fixed(protocol(value)),
         "-s" | "--source" | "--src" => or_maybe(addresses(End::Source, value)),
         "-d" | "--destination" | "--dst" => or_maybe(addresses(End::Destination, value)),
         "--src-range" | "--dst-range" => {
-            let end = if option == "--src-range" { End::Source } else { End::Destination };
+            let end = if option == "--src-range" {
+                End::Source
+            } else {
+                End::Destination
+            };
             or_maybe(address_range(end, value))
         }
         "-i" | "--in-interface" => Some(Match::InInterface(value.to_owned())),
         "-o" | "--out-interface" => Some(Match::OutInterface(value.to_owned())),
-        "--dport" | "--destination-port" | "--dports" | "--destination-ports" => or_maybe(ports(End::Destination, value)),
+        "--dport" | "--destination-port" | "--dports" | "--destination-ports" => {
+            or_maybe(ports(End::Destination, value))
+        }
         "--sport" | "--source-port" | "--sports" | "--source-ports" => or_maybe(ports(End::Source, value)),
         "--syn" => Some(Match::Flags { mask: 0x17, set: 0x02 }),
         "--tcp-flags" => or_maybe(flags(value, values.get(1).copied().unwrap_or_default())),
         "--state" | "--ctstate" => or_maybe(states(value)),
         "--dst-type" => Some(address_type(End::Destination, value)),
         "--src-type" => Some(address_type(End::Source, value)),
-        "--icmp-type" | "--icmpv6-type" => fixed(Truth::No),
         _ => fixed(Truth::Maybe),
     }
 }
@@ -301,14 +375,13 @@ pub(super) fn prefix(text: &str) -> Option<Prefix> {
         None => (text, 32),
         Some((address, len)) => (
             address,
-            match len.parse::<u8>() {
-                Ok(len) => len,
-                Err(_) => {
-                    let mask = u32::from(len.parse::<std::net::Ipv4Addr>().ok()?);
-                    let ones = mask.leading_ones();
-                    // A mask with holes is no prefix.
-                    (mask.count_ones() == ones).then(|| u8::try_from(ones).ok())??
-                }
+            if let Ok(len) = len.parse::<u8>() {
+                len
+            } else {
+                let mask = u32::from(len.parse::<std::net::Ipv4Addr>().ok()?);
+                let ones = mask.leading_ones();
+                // A mask with holes is no prefix.
+                (mask.count_ones() == ones).then(|| u8::try_from(ones).ok())??
             },
         ),
     };
@@ -330,8 +403,13 @@ pub(super) fn spanning(from: Prefix, to: Prefix) -> Prefix {
     let differing = u32::from_be_bytes(from.address) ^ u32::from_be_bytes(to.address);
     let covers_all = from.address == [0; 4] && to.address == [255; 4];
     // Half of everything is not everything: only both ends tell that.
-    let len = u8::try_from(differing.leading_zeros()).unwrap_or(0).max(u8::from(!covers_all));
-    Prefix { address: from.address, len }
+    let len = u8::try_from(differing.leading_zeros())
+        .unwrap_or(0)
+        .max(u8::from(!covers_all));
+    Prefix {
+        address: from.address,
+        len,
+    }
 }
 
 /// `22`, `ssh`, `20:25`, `:1023`, several with commas.
@@ -380,10 +458,11 @@ pub(super) fn port(text: &str) -> Option<u16> {
 }
 
 fn flags(mask: &str, set: &str) -> Option<Match> {
-    let bits = |list: &str| -> Option<u8> {
-        list.split(',').try_fold(0, |bits, name| Some(bits | flag(name)?))
-    };
-    Some(Match::Flags { mask: bits(mask)?, set: bits(set)? })
+    let bits = |list: &str| -> Option<u8> { list.split(',').try_fold(0, |bits, name| Some(bits | flag(name)?)) };
+    Some(Match::Flags {
+        mask: bits(mask)?,
+        set: bits(set)?,
+    })
 }
 
 pub(super) fn flag(name: &str) -> Option<u8> {

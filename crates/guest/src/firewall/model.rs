@@ -10,7 +10,19 @@ const MAX_JUMPS: u32 = 16;
 
 /// Interfaces that are never the network card of a VM, by how their names begin.
 const INNER_INTERFACES: &[&str] = &[
-    "docker", "virbr", "veth", "tun", "tap", "wg", "tailscale", "cni", "flannel", "cali", "lxdbr", "lxcbr", "podman",
+    "docker",
+    "virbr",
+    "veth",
+    "tun",
+    "tap",
+    "wg",
+    "tailscale",
+    "cni",
+    "flannel",
+    "cali",
+    "lxdbr",
+    "lxcbr",
+    "podman",
     "vnet",
 ];
 
@@ -143,10 +155,26 @@ impl Match {
             Self::Address(end, prefixes) if is_own(*end, is_answer) => own_address(prefixes),
             Self::Address(_, prefixes) => client_address(prefixes, packet.from),
             Self::Local(end) => Truth::of(is_own(*end, is_answer)),
-            Self::InInterface(name) => if is_answer { Truth::No } else { interface(name) },
-            Self::OutInterface(name) => if is_answer { interface(name) } else { Truth::No },
+            Self::InInterface(name) => {
+                if is_answer {
+                    Truth::No
+                } else {
+                    interface(name)
+                }
+            }
+            Self::OutInterface(name) => {
+                if is_answer {
+                    interface(name)
+                } else {
+                    Truth::No
+                }
+            }
             Self::State(states) => {
-                let state = if packet.stage == Stage::Request { State::New } else { State::Established };
+                let state = if packet.stage == Stage::Request {
+                    State::New
+                } else {
+                    State::Established
+                };
                 Truth::of(states.contains(&state))
             }
             Self::Flags { mask, set } => {
@@ -156,10 +184,13 @@ impl Match {
                     Stage::More => 0x10,
                 };
                 // Data packets may carry PSH as well.
-                if packet.stage == Stage::More && mask & 0x08 != 0 {
-                    return Truth::Maybe;
+                let open = if packet.stage == Stage::More { mask & 0x08 } else { 0 };
+                let suits = flags & mask & !open == set & !open;
+                if suits && open != 0 {
+                    Truth::Maybe
+                } else {
+                    Truth::of(suits)
                 }
-                Truth::of(flags & mask == *set)
             }
         }
     }
@@ -307,7 +338,10 @@ impl Ruleset {
     /// Who gets through to a port.
     pub(super) fn reach(&self, port: u16) -> Answer {
         if let Some(evidence) = &self.unclear {
-            return Answer { reach: None, evidence: Some(evidence.clone()) };
+            return Answer {
+                reach: None,
+                evidence: Some(evidence.clone()),
+            };
         }
         let anywhere = self.login(port, From::Anywhere);
         if anywhere.reach != Some(Reach::Nobody) {
@@ -316,7 +350,10 @@ impl Ruleset {
         match self.login(port, From::Somewhere).reach {
             Some(Reach::Nobody) => anywhere,
             // Some address may get through where no address in general does: only what a rule says of addresses differs.
-            _ => Answer { reach: Some(Reach::SomeAddresses), ..anywhere },
+            _ => Answer {
+                reach: Some(Reach::SomeAddresses),
+                ..anywhere
+            },
         }
     }
 
@@ -340,12 +377,19 @@ impl Ruleset {
                 }
                 let mut outcomes = self.follow(name, packet, 0, &mut memory);
                 if outcomes.through {
-                    let decided = if base.accepts { &mut outcomes.accept } else { &mut outcomes.drop };
+                    let decided = if base.accepts {
+                        &mut outcomes.accept
+                    } else {
+                        &mut outcomes.drop
+                    };
                     decided.get_or_insert_with(|| base.evidence.clone());
                 }
                 match (outcomes.drop, outcomes.accept, outcomes.unclear) {
                     (Some(dropped), None, None) => {
-                        return Answer { reach: Some(Reach::Nobody), evidence: Some(dropped) };
+                        return Answer {
+                            reach: Some(Reach::Nobody),
+                            evidence: Some(dropped),
+                        };
                     }
                     (None, accepted, None) => {
                         if stage == Stage::Request && base.hook == Hook::In {
@@ -357,8 +401,14 @@ impl Ruleset {
             }
         }
         match unclear {
-            Some(evidence) => Answer { reach: None, evidence: Some(evidence) },
-            None => Answer { reach: Some(Reach::Everybody), evidence: deciding },
+            Some(evidence) => Answer {
+                reach: None,
+                evidence: Some(evidence),
+            },
+            None => Answer {
+                reach: Some(Reach::Everybody),
+                evidence: deciding,
+            },
         }
     }
 
@@ -455,7 +505,9 @@ impl Outcomes {
     fn add(&mut self, there: Self, from: &Evidence) -> bool {
         self.accept = self.accept.take().or(there.accept);
         self.drop = self.drop.take().or(there.drop);
-        let unclear = there.unclear.map(|at| if at == Evidence::default() { from.clone() } else { at });
+        let unclear = there
+            .unclear
+            .map(|at| if at == Evidence::default() { from.clone() } else { at });
         self.unclear = self.unclear.take().or(unclear);
         there.through
     }

@@ -55,10 +55,12 @@ struct Reader<'a, 'i> {
     is_cut: bool,
 }
 
-/// A statement up to its end, and whether a block follows it.
-struct Statement {
-    tokens: Vec<Token>,
-    block: bool,
+/// What comes next.
+enum Next {
+    /// A statement up to its end, and whether a block follows it.
+    Statement(Vec<Token>, bool),
+    /// The end of a block.
+    BlockEnd,
 }
 
 impl Reader<'_, '_> {
@@ -95,10 +97,10 @@ impl Reader<'_, '_> {
         Evidence::path(path).line(first.line).value(&text.join(" "))
     }
 
-    /// The next statement: tokens up to an end, a block's beginning, or (`None` inside) a block's end.
+    /// The next statement: tokens up to an end or a block's beginning; `None` where a file ends.
     ///
     /// A brace opens a block after `table`, `chain`, `set` and the like, and a list of values everywhere else.
-    fn statement(&mut self) -> Option<Option<Statement>> {
+    fn statement(&mut self) -> Option<Next> {
         let mut tokens: Vec<Token> = Vec::new();
         let mut depth: u32 = 0;
         loop {
@@ -106,24 +108,24 @@ impl Reader<'_, '_> {
                 // The end of the file ends a statement, but no list.
                 self.is_cut |= depth > 0;
                 let is_whole = depth == 0 && !tokens.is_empty() && self.tokens <= MAX_TOKENS;
-                return is_whole.then_some(Some(Statement { tokens, block: false }));
+                return is_whole.then_some(Next::Statement(tokens, false));
             };
             match &token.kind {
                 Kind::End if depth > 0 => {}
                 Kind::End if tokens.is_empty() => {}
-                Kind::End => return Some(Some(Statement { tokens, block: false })),
+                Kind::End => return Some(Next::Statement(tokens, false)),
                 Kind::Sign('{') if depth == 0 && opens_block(&tokens) => {
-                    return Some(Some(Statement { tokens, block: true }));
+                    return Some(Next::Statement(tokens, true));
                 }
                 Kind::Sign('}') if depth == 0 => {
                     if tokens.is_empty() {
-                        return Some(None);
+                        return Some(Next::BlockEnd);
                     }
                     // `{ type filter hook input priority 0; policy drop }`: the brace is seen again.
                     if let Some(top) = self.stack.last_mut() {
                         top.push(token);
                     }
-                    return Some(Some(Statement { tokens, block: false }));
+                    return Some(Next::Statement(tokens, false));
                 }
                 Kind::Sign(sign) => {
                     match sign {
@@ -138,7 +140,10 @@ impl Reader<'_, '_> {
                     let meant = self.definitions.get(name)?.clone();
                     self.tokens += meant.len();
                     // What is said of it is said of where it is used.
-                    tokens.extend(meant.into_iter().map(|one| Token { kind: one.kind, ..token.clone() }));
+                    tokens.extend(meant.into_iter().map(|one| Token {
+                        kind: one.kind,
+                        ..token.clone()
+                    }));
                 }
                 Kind::Word(_) | Kind::Text(_) => tokens.push(token),
             }
@@ -155,7 +160,9 @@ impl Reader<'_, '_> {
                 let is_end = !self.is_cut && self.stack.is_empty() && self.tokens <= MAX_TOKENS;
                 return is_end.then_some(());
             };
-            let Statement { tokens, block } = statement?;
+            let Next::Statement(tokens, block) = statement else {
+                return None;
+            };
             if self.shared(&tokens)? {
                 continue;
             }
@@ -194,11 +201,15 @@ impl Reader<'_, '_> {
                     let (table, name) = named(rest)?;
                     self.ruleset.chains.entry(format!("{table} {name}")).or_default();
                 }
-                ["add" | "insert", "rule", rest @ ..] => self.add_rule(rest, &tokens, words.first() == Some(&"insert"))?,
+                ["add" | "insert", "rule", rest @ ..] => {
+                    self.add_rule(rest, &tokens, words.first() == Some(&"insert"))?;
+                }
                 ["add" | "create", "element", rest @ ..] => {
                     let count = 2 + usize::from(is_family(rest.first()?));
                     let (table, name) = named(rest.get(..count)?)?;
-                    let inside = tokens.get(count + 3..tokens.len().saturating_sub(1)).unwrap_or_default();
+                    let inside = tokens
+                        .get(count + 3..tokens.len().saturating_sub(1))
+                        .unwrap_or_default();
                     let elements = inside.split(|token| token.is_sign(',')).map(<[Token]>::to_vec);
                     self.sets.entry(key_in(&table, name)).or_default().extend(elements);
                 }
@@ -244,7 +255,9 @@ impl Reader<'_, '_> {
         let prefix = format!("{table} ");
         if keeps_chains {
             let chains = self.ruleset.chains.iter_mut();
-            chains.filter(|(name, _)| name.starts_with(&prefix)).for_each(|(_, chain)| chain.rules.clear());
+            chains
+                .filter(|(name, _)| name.starts_with(&prefix))
+                .for_each(|(_, chain)| chain.rules.clear());
         } else {
             self.ruleset.chains.retain(|name, _| !name.starts_with(&prefix));
         }
@@ -253,7 +266,7 @@ impl Reader<'_, '_> {
     /// The block of a table.
     fn table(&mut self, table: &str) -> Option<()> {
         let mut is_dormant = false;
-        while let Some(Statement { tokens, block }) = self.statement()? {
+        while let Next::Statement(tokens, block) = self.statement()? {
             if self.shared(&tokens)? {
                 continue;
             }
@@ -268,7 +281,12 @@ impl Reader<'_, '_> {
         }
         if is_dormant {
             let prefix = format!("{table} ");
-            for (_, chain) in self.ruleset.chains.iter_mut().filter(|(name, _)| name.starts_with(&prefix)) {
+            for (_, chain) in self
+                .ruleset
+                .chains
+                .iter_mut()
+                .filter(|(name, _)| name.starts_with(&prefix))
+            {
                 chain.base = None;
             }
         }
@@ -278,7 +296,7 @@ impl Reader<'_, '_> {
     /// The block of a chain.
     fn chain(&mut self, table: &str, key: &str) -> Option<()> {
         self.ruleset.chains.entry(key.to_owned()).or_default();
-        while let Some(Statement { tokens, block }) = self.statement()? {
+        while let Next::Statement(tokens, block) = self.statement()? {
             if self.shared(&tokens)? {
                 continue;
             }
@@ -296,7 +314,11 @@ impl Reader<'_, '_> {
                         chain.rules.push(only_on_its_device(evidence.clone()));
                     }
                     let accepts = chain.base.as_ref().is_none_or(|base| base.accepts);
-                    chain.base = Some(Base { hook, accepts, evidence });
+                    chain.base = Some(Base {
+                        hook,
+                        accepts,
+                        evidence,
+                    });
                 }
                 ["policy", policy] => {
                     if let Some(base) = &mut chain.base {
@@ -317,7 +339,7 @@ impl Reader<'_, '_> {
     /// The block of a set: what matters is what stands in it.
     fn set(&mut self, key: String) -> Option<()> {
         let mut elements = Vec::new();
-        while let Some(Statement { tokens, block }) = self.statement()? {
+        while let Next::Statement(tokens, block) = self.statement()? {
             if block {
                 return None;
             }
@@ -362,15 +384,21 @@ impl Reader<'_, '_> {
 /// Does a brace after these words begin a block?
 fn opens_block(tokens: &[Token]) -> bool {
     let words: Vec<&str> = tokens.iter().map(Token::text).collect();
-    let words = words.strip_prefix(&["add"]).or(words.strip_prefix(&["create"])).unwrap_or(&words);
-    matches!(
-        words,
-        ["table" | "chain" | "set" | "map" | "counter" | "quota" | "limit" | "flowtable" | "secmark" | "synproxy" | "tunnel", _]
-            | ["table", _, _]
-            | ["ct", "helper" | "timeout" | "expectation", _]
-            | ["chain" | "set" | "map" | "flowtable", _, _]
-            | ["chain" | "set" | "map" | "flowtable", _, _, _]
-    )
+    let words = words
+        .strip_prefix(&["add"])
+        .or(words.strip_prefix(&["create"]))
+        .unwrap_or(&words);
+    match words {
+        ["ct", kind, _] => matches!(*kind, "helper" | "timeout" | "expectation"),
+        ["table", _, _] => true,
+        [kind, _] => matches!(
+            *kind,
+            "table" | "chain" | "set" | "map" | "counter" | "quota" | "limit" | "flowtable" | "secmark" | "synproxy"
+        ),
+        // `add chain [family] table name {`
+        [kind, _, _] | [kind, _, _, _] => matches!(*kind, "chain" | "set" | "map" | "flowtable"),
+        _ => false,
+    }
 }
 
 fn is_family(word: &str) -> bool {

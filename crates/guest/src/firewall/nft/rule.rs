@@ -56,6 +56,13 @@ enum Field {
     Other,
 }
 
+/// What a field is compared with.
+enum Values {
+    These(Vec<Vec<Token>>),
+    /// A set that is filled elsewhere.
+    NotKnown,
+}
+
 /// How a field is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Comparison {
@@ -107,67 +114,66 @@ impl<'a> Reader<'a> {
         self.conditions.push(Condition::new(asks));
     }
 
-    /// The whole rule; `None` when a word is not understood.
+    /// The whole rule; `None` when a word is not understood. One without a verdict lets the packet go on.
     fn rule(&mut self) -> Option<()> {
         while let Some(token) = self.next() {
-            match token.text() {
-                "accept" => return self.end(Action::Accept),
-                "drop" | "reject" => return self.end(Action::Drop),
-                "return" => return self.end(Action::Return),
-                "continue" => return self.end(Action::Continue),
-                "jump" => {
-                    let to = key_in(self.table, self.next()?.text());
-                    return self.end(Action::Jump(to));
+            let action = match token.text() {
+                "accept" => Action::Accept,
+                "drop" | "reject" => Action::Drop,
+                "return" => Action::Return,
+                "continue" | "masquerade" | "snat" => Action::Continue,
+                "jump" => Action::Jump(key_in(self.table, self.next()?.text())),
+                "goto" => Action::Goto(key_in(self.table, self.next()?.text())),
+                word => {
+                    self.expression(word)?;
+                    continue;
                 }
-                "goto" => {
-                    let to = key_in(self.table, self.next()?.text());
-                    return self.end(Action::Goto(to));
-                }
-                "masquerade" | "snat" => return self.end(Action::Continue),
-                "counter" => self.counter(),
-                "log" => self.log(),
-                "limit" => self.limit()?,
-                "comment" => drop(self.next()?),
-                "add" | "update" | "set" | "delete" => self.change_of_set()?,
-                "meta" => self.meta()?,
-                "iif" | "iifname" => self.field(Field::In)?,
-                "oif" | "oifname" => self.field(Field::Out)?,
-                "pkttype" | "mark" | "skuid" | "skgid" | "iifgroup" | "oifgroup" | "cpu" => self.field(Field::Other)?,
-                "tcp" => self.tcp()?,
-                "th" => {
-                    let field = ports_of(self.next()?.text());
-                    self.field(field)?;
-                }
-                "udp" | "udplite" | "sctp" | "dccp" | "icmp" | "icmpv6" | "igmp" | "ip6" | "ah" | "esp" | "comp" | "arp"
-                | "hbh" | "frag" | "dst" | "mh" | "vlan" | "gre" => {
-                    self.next()?;
-                    self.field(Field::Never)?;
-                }
-                "ip" => {
-                    let field = match self.next()?.text() {
-                        "saddr" => Field::Address(End::Source),
-                        "daddr" => Field::Address(End::Destination),
-                        "protocol" => Field::Protocol,
-                        _ => Field::Other,
-                    };
-                    self.field(field)?;
-                }
-                "ct" => self.connection()?,
-                "fib" => self.route()?,
-                "ether" => {
-                    self.next()?;
-                    self.field(Field::Other)?;
-                }
-                _ => return None,
-            }
+            };
+            self.finish(action);
+            return Some(());
         }
-        // A rule without a verdict lets the packet go on.
         Some(())
     }
 
-    fn end(&mut self, action: Action) -> Option<()> {
-        self.finish(action);
-        self.rest = &[];
+    /// What begins with a word and is no verdict.
+    fn expression(&mut self, word: &str) -> Option<()> {
+        match word {
+            "counter" => self.counter(),
+            "log" => self.log(),
+            "limit" => self.limit()?,
+            "comment" => drop(self.next()?),
+            "add" | "update" | "set" | "delete" => self.change_of_set()?,
+            "meta" => self.meta()?,
+            "iif" | "iifname" => self.field(Field::In)?,
+            "oif" | "oifname" => self.field(Field::Out)?,
+            "pkttype" | "mark" | "skuid" | "skgid" | "iifgroup" | "oifgroup" | "cpu" => self.field(Field::Other)?,
+            "tcp" => self.tcp()?,
+            "th" => {
+                let field = ports_of(self.next()?.text());
+                self.field(field)?;
+            }
+            "udp" | "udplite" | "sctp" | "dccp" | "icmp" | "icmpv6" | "igmp" | "ip6" | "ah" | "esp" | "comp"
+            | "arp" | "hbh" | "frag" | "dst" | "mh" | "vlan" | "gre" => {
+                self.next()?;
+                self.field(Field::Never)?;
+            }
+            "ip" => {
+                let field = match self.next()?.text() {
+                    "saddr" => Field::Address(End::Source),
+                    "daddr" => Field::Address(End::Destination),
+                    "protocol" => Field::Protocol,
+                    _ => Field::Other,
+                };
+                self.field(field)?;
+            }
+            "ct" => self.connection()?,
+            "fib" => self.route()?,
+            "ether" => {
+                self.next()?;
+                self.field(Field::Other)?;
+            }
+            _ => return None,
+        }
         Some(())
     }
 
@@ -183,7 +189,10 @@ impl<'a> Reader<'a> {
     }
 
     fn log(&mut self) {
-        while matches!(self.peek(), "prefix" | "level" | "group" | "snaplen" | "queue-threshold" | "flags") {
+        while matches!(
+            self.peek(),
+            "prefix" | "level" | "group" | "snaplen" | "queue-threshold" | "flags"
+        ) {
             let is_flags = self.next().is_some_and(|token| token.text() == "flags");
             if is_flags && matches!(self.peek(), "tcp" | "ip") {
                 self.next();
@@ -258,7 +267,11 @@ impl<'a> Reader<'a> {
 
     fn tcp(&mut self) -> Option<()> {
         let name = self.next()?.text();
-        if name == "flags" { self.flags() } else { self.field(ports_of(name)) }
+        if name == "flags" {
+            self.flags()
+        } else {
+            self.field(ports_of(name))
+        }
     }
 
     fn connection(&mut self) -> Option<()> {
@@ -429,7 +442,11 @@ impl<'a> Reader<'a> {
             self.next()?;
             self.comparison();
             self.value()?;
-            self.ask(Match::Fixed(if field == Field::Never { Truth::No } else { Truth::Maybe }));
+            self.ask(Match::Fixed(if field == Field::Never {
+                Truth::No
+            } else {
+                Truth::Maybe
+            }));
             return Some(());
         }
         if self.skip_if("vmap") {
@@ -438,8 +455,8 @@ impl<'a> Reader<'a> {
         let comparison = self.comparison();
         let values = self.value()?;
         let asks = match values {
-            Some(values) => field.asks(comparison, &values),
-            None => Match::Fixed(if field == Field::Never { Truth::No } else { Truth::Maybe }),
+            Values::These(values) => field.asks(comparison, &values),
+            Values::NotKnown => Match::Fixed(if field == Field::Never { Truth::No } else { Truth::Maybe }),
         };
         self.conditions.push(Condition {
             asks,
@@ -468,14 +485,15 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The values of a comparison; `None` inside when the set is not known.
-    fn value(&mut self) -> Option<Option<Vec<Vec<Token>>>> {
+    /// The values of a comparison.
+    fn value(&mut self) -> Option<Values> {
         if self.skip_sign('{') {
-            return Some(Some(elements(self.list()?)));
+            return Some(Values::These(elements(self.list()?)));
         }
         let first = self.next()?;
         if let Some(name) = first.text().strip_prefix('@') {
-            return Some(self.sets.get(&key_in(self.table, name)).cloned());
+            let set = self.sets.get(&key_in(self.table, name));
+            return Some(set.map_or(Values::NotKnown, |set| Values::These(set.clone())));
         }
         if first.text().is_empty() && !matches!(first.kind, Kind::Text(_)) {
             return None;
@@ -484,7 +502,7 @@ impl<'a> Reader<'a> {
         while self.skip_sign(',') {
             values.push(vec![self.next()?.clone()]);
         }
-        Some(Some(values))
+        Some(Values::These(values))
     }
 
     /// `vmap { 22 : accept, 23 : drop }`: a rule for each, and what none of them names goes on.
@@ -522,7 +540,13 @@ impl<'a> Reader<'a> {
 fn elements(list: &[Token]) -> Vec<Vec<Token>> {
     let elements = list.split(|token| token.is_sign(','));
     elements
-        .map(|element| element.iter().filter(|token| token.kind != Kind::End).cloned().collect())
+        .map(|element| {
+            element
+                .iter()
+                .filter(|token| token.kind != Kind::End)
+                .cloned()
+                .collect()
+        })
         .filter(|element: &Vec<Token>| !element.is_empty())
         .collect()
 }
@@ -538,7 +562,11 @@ fn ports_of(name: &str) -> Field {
 impl Field {
     /// What a comparison with any of these values asks; a difference is turned round by the caller.
     fn asks(self, comparison: Comparison, values: &[Vec<Token>]) -> Match {
-        let words: Vec<&str> = values.iter().filter_map(|value| value.first()).map(Token::text).collect();
+        let words: Vec<&str> = values
+            .iter()
+            .filter_map(|value| value.first())
+            .map(Token::text)
+            .collect();
         let is_plain = matches!(comparison, Comparison::Equal | Comparison::Different);
         let asks = match self {
             Self::Never => Some(Match::Fixed(Truth::No)),
@@ -548,7 +576,9 @@ impl Field {
                 prefixes.map(|prefixes| Match::Address(end, prefixes))
             }
             Self::Protocol if is_plain => Some(Match::Fixed(any(&words, |word| protocol(word) == Truth::Yes))),
-            Self::Family if is_plain => Some(Match::Fixed(any(&words, |word| matches!(word, "ipv4" | "ip" | "0x0800")))),
+            Self::Family if is_plain => Some(Match::Fixed(any(&words, |word| {
+                matches!(word, "ipv4" | "ip" | "0x0800")
+            }))),
             Self::State if is_plain => {
                 let states: Option<Vec<State>> = words.iter().map(|word| state(word)).collect();
                 states.map(Match::State)
@@ -557,7 +587,11 @@ impl Field {
             Self::Out => one_interface(&words).map(Match::OutInterface),
             Self::Type(end) if is_plain => match words.as_slice() {
                 ["local"] => Some(Match::Local(end)),
-                types if types.iter().all(|word| matches!(*word, "multicast" | "broadcast" | "anycast" | "blackhole")) => {
+                types
+                    if types
+                        .iter()
+                        .all(|word| matches!(*word, "multicast" | "broadcast" | "anycast" | "blackhole")) =>
+                {
                     Some(Match::Fixed(Truth::No))
                 }
                 _ => None,
@@ -569,7 +603,11 @@ impl Field {
 }
 
 fn any(words: &[&str], suits: impl Fn(&str) -> bool) -> Truth {
-    if words.iter().any(|word| suits(word)) { Truth::Yes } else { Truth::No }
+    if words.iter().any(|word| suits(word)) {
+        Truth::Yes
+    } else {
+        Truth::No
+    }
 }
 
 /// One name, or several of which none or all would suit alike; only one is told apart.

@@ -82,7 +82,11 @@ fn line_of(line: &str, mut add: impl FnMut(Kind)) -> bool {
                 match rest.split_at_checked(len) {
                     Some((word, behind)) if len > 0 => {
                         // A dot by itself joins two fields.
-                        add(if word == "." { Kind::Sign('.') } else { Kind::Word(word.to_owned()) });
+                        add(if word == "." {
+                            Kind::Sign('.')
+                        } else {
+                            Kind::Word(word.to_owned())
+                        });
                         rest = behind;
                     }
                     _ => {
