@@ -16,8 +16,10 @@ cargo xtask test [options]         set up this machine and run every check
     --keep-going                   go on after a step that failed
 cargo xtask fixtures [--again]     build the disk images that the tests read, into target/fixtures
                                    (--again: also when they are up to date)
-cargo xtask bench disk [--gib N]   read a disk of N GiB (3) in every container and compression, beside qemu-img, gzip and
-                                   others, and print the ratios; wants about six times N GiB of space in target/bench
+cargo xtask bench disk [--gib N] [--only NAME]...
+                                   read a disk of N GiB (3) in every container and compression, or those that NAME is a part
+                                   of, beside qemu-img, gzip and others, and print the ratios; wants about six times N GiB of
+                                   space in target/bench
 cargo xtask fuzz [options]         run the fuzz targets in tests/fuzz
     --seconds N                    for so long each (60)
     --only TARGET                  only this one; may be repeated
@@ -29,7 +31,7 @@ pub(crate) enum Task {
     Run { profile: Profile },
     Test(Selection),
     Fixtures { again: bool },
-    Bench { gib: u64 },
+    Bench { gib: u64, only: Vec<String> },
     Fuzz(Fuzzing),
     Types,
 }
@@ -47,7 +49,10 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Outcome<Task
         "fixtures" => Task::Fixtures { again: false },
         "fuzz" => Task::Fuzz(Fuzzing::default()),
         "bench" => match arguments.next().as_deref() {
-            Some("disk") => Task::Bench { gib: 3 },
+            Some("disk") => Task::Bench {
+                gib: 3,
+                only: Vec::new(),
+            },
             _ => return failure("`cargo xtask bench` wants to know what: `disk`."),
         },
         "types" => Task::Types,
@@ -58,9 +63,13 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Outcome<Task
             (_, "--help" | "-h") => return Ok(Task::Help),
             (Task::Run { profile }, "--release") => *profile = Profile::Release,
             (Task::Fixtures { again }, "--again") => *again = true,
-            (Task::Bench { gib }, "--gib") => match arguments.next().map(|number| number.parse()) {
+            (Task::Bench { gib, .. }, "--gib") => match arguments.next().map(|number| number.parse()) {
                 Some(Ok(number @ 1..=64)) => *gib = number,
                 _ => return failure("`--gib` wants a number from 1 to 64."),
+            },
+            (Task::Bench { only, .. }, "--only") => match arguments.next() {
+                Some(part) => only.push(part),
+                None => return failure("`--only` wants a part of a file's name."),
             },
             (Task::Fuzz(fuzzing), "--seconds") => match arguments.next().map(|number| number.parse()) {
                 Some(Ok(number)) => fuzzing.seconds = Some(number),

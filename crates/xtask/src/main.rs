@@ -61,7 +61,7 @@ fn main() -> ExitCode {
         Task::Test(selection) => checks::run(workspace, &selection),
         Task::Fixtures { again } => fixtures::run(workspace, again),
         Task::Fuzz(fuzzing) => fuzz::run(&workspace, &fuzzing),
-        Task::Bench { gib } => bench::run(&workspace, gib),
+        Task::Bench { gib, only } => bench::run(&workspace, gib, &only),
         Task::Types => checks::write_types(&workspace),
     });
     match outcome {

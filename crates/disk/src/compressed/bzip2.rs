@@ -4,16 +4,17 @@
 mod block;
 
 use std::{
+    collections::BTreeSet,
     fmt,
     num::NonZero,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     thread,
 };
 
-use self::block::{BLOCK_MAGIC, Block, Fault, LANES, MAGIC_BITS, Scratch};
+use self::block::{BLOCK_MAGIC, Block, Fault, MAGIC_BITS, Scratch};
 use super::{
     MAX_LEN, Trailing,
     checkpoints::{Checkpoint, Checkpoints},
@@ -39,8 +40,11 @@ const SPACING: u64 = 256 * 1024;
 /// Decoded blocks kept: at most 900,000 bytes each, 27 MiB.
 const CACHED: usize = 32;
 
-/// Threads at most: each takes 18 MiB.
-const MAX_THREADS: usize = 6;
+/// Threads at most: each takes 7 MiB.
+const MAX_THREADS: usize = 16;
+
+/// Blocks for each thread that are decoded ahead of a reader.
+const AHEAD: usize = 2;
 
 /// An open bzip2 file as the bytes inside it.
 pub(super) struct Bzip2 {
@@ -49,6 +53,9 @@ pub(super) struct Bzip2 {
     trailing: Option<Trailing>,
     places: Checkpoints<Place>,
     blocks: Lru<Arc<Block>>,
+    /// Bits of the blocks that some thread decodes just now: others wait for it rather than do the same.
+    in_work: Mutex<BTreeSet<u64>>,
+    done: Condvar,
     scratch: Mutex<Vec<Scratch>>,
     /// Offset in the output behind the block that was read last, to notice a reader that goes on and on.
     expected: AtomicU64,
@@ -290,16 +297,17 @@ impl Pass {
 fn decode_all(bytes: &[u8], found: &[usize], scratches: &mut [Scratch]) -> Vec<Option<Result<Outcome, Fault>>> {
     let next = AtomicUsize::new(0);
     let outcomes = Mutex::new(vec![None; found.len()]);
-    let batches: Vec<(usize, &[usize])> = (0..).step_by(LANES).zip(found.chunks(LANES)).collect();
     thread::scope(|scope| {
         for scratch in scratches {
             scope.spawn(|| {
                 let scratch = scratch;
-                while let Some((from, starts)) = batches.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let decoded = scratch.decode(bytes, starts);
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(start) = found.get(index) else { break };
+                    let outcome = scratch.decode(bytes, *start).map(|block| Outcome::of(&block));
                     let mut outcomes = outcomes.lock().unwrap_or_else(PoisonError::into_inner);
-                    for (slot, block) in outcomes.iter_mut().skip(*from).zip(decoded) {
-                        *slot = Some(block.map(|block| Outcome::of(&block)));
+                    if let Some(slot) = outcomes.get_mut(index) {
+                        *slot = Some(outcome);
                     }
                 }
             });
@@ -318,6 +326,8 @@ impl Bzip2 {
             trailing: pass.trailing,
             places: pass.places,
             blocks: Lru::new(CACHED),
+            in_work: Mutex::default(),
+            done: Condvar::new(),
             scratch: Mutex::default(),
             expected: AtomicU64::new(u64::MAX),
         })
@@ -345,7 +355,7 @@ impl Bzip2 {
                 Next::Other => return Err(corrupt("block_magic", bit as u64)),
                 Next::Short => break,
             }
-            let block = match scratch.decode(&bytes, &[bit]).pop().unwrap_or(Err(Fault::Corrupt)) {
+            let block = match scratch.decode(&bytes, bit) {
                 Ok(block) => block,
                 Err(Fault::Short) if bytes.len() < MAX_STORED => return Err(truncated(done as u64)),
                 Err(Fault::Short) => break,
@@ -363,47 +373,47 @@ impl Bzip2 {
         self.trailing
     }
 
-    /// Decodes the block at a bit, or takes it from the cache. Its end is counted from the file's beginning.
+    /// The block at a bit, from the cache or decoded. Its end is counted from the file's beginning; `until` is a bit
+    /// behind it, where one is known.
     fn block(&self, bit: u64, until: Option<u64>) -> Result<Arc<Block>> {
-        if let Some(block) = self.blocks.get(bit) {
-            return Ok(block);
+        loop {
+            if let Some(block) = self.blocks.get(bit) {
+                return Ok(block);
+            }
+            let in_work = self.in_work.lock().unwrap_or_else(PoisonError::into_inner);
+            if in_work.contains(&bit) {
+                drop(self.done.wait(in_work));
+                continue;
+            }
+            let _claim = Claim::new(self, in_work, bit);
+            // Another thread may have finished it just before the claim.
+            if let Some(block) = self.blocks.get(bit) {
+                return Ok(block);
+            }
+            return self.decode(bit, until);
         }
-        // It could be decoded when the file was opened.
-        let changed = || corrupt("changed", bit);
-        self.load(&[bit], until)?
-            .pop()
-            .ok_or_else(changed)?
-            .map_err(|_| changed())
     }
 
-    /// Decodes blocks that follow one another up to about `until`, and keeps them in the cache.
-    fn load(&self, wanted: &[u64], until: Option<u64>) -> Result<Vec<Result<Arc<Block>, Fault>>> {
-        let start = wanted.first().map_or(0, |bit| bit / 8);
-        let limit = MAX_STORED.saturating_mul(wanted.len());
-        let stored = until.map_or(limit, |until| {
-            usize::try_from(until.div_ceil(8).saturating_sub(start)).unwrap_or(limit)
+    fn decode(&self, bit: u64, until: Option<u64>) -> Result<Arc<Block>> {
+        let start = bit / 8;
+        let stored = until.map_or(MAX_STORED, |until| {
+            usize::try_from(until.div_ceil(8).saturating_sub(start)).unwrap_or(MAX_STORED)
         });
-        let bytes = read(&*self.source, start, stored.min(limit))?;
-        let starts: Vec<usize> = wanted
-            .iter()
-            .map(|bit| usize::try_from(bit.saturating_sub(start * 8)).unwrap_or(usize::MAX))
-            .collect();
+        let bytes = read(&*self.source, start, stored.min(MAX_STORED))?;
         let scratch = self.scratch.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut scratch = scratch.unwrap_or_else(Scratch::new);
-        let decoded = scratch.decode(&bytes, &starts);
+        let decoded = scratch.decode(&bytes, usize::try_from(bit % 8).unwrap_or(0));
         let mut scratches = self.scratch.lock().unwrap_or_else(PoisonError::into_inner);
         if scratches.len() < threads() {
             scratches.push(scratch);
         }
         drop(scratches);
-        let blocks = wanted.iter().zip(decoded).map(|(bit, block)| {
-            let mut block = block?;
-            block.end = block.end.saturating_add(start * 8);
-            let block = Arc::new(block);
-            self.blocks.put(*bit, Arc::clone(&block));
-            Ok(block)
-        });
-        Ok(blocks.collect())
+        // It could be decoded when the file was opened.
+        let mut block = decoded.map_err(|_| corrupt("changed", bit))?;
+        block.end = block.end.saturating_add(start * 8);
+        let block = Arc::new(block);
+        self.blocks.put(bit, Arc::clone(&block));
+        Ok(block)
     }
 
     /// The block with a byte of the output, and the offset of that block's first byte.
@@ -443,33 +453,47 @@ impl Bzip2 {
     /// Decodes the next blocks on all cores, for a reader that goes through the disk. What goes wrong is told to the
     /// one who reads there.
     fn read_ahead(&self, out: u64) {
-        let count = (LANES * threads()).min(CACHED);
-        let places: Vec<u64> = self
-            .places
-            .from(out, count + 1)
-            .iter()
-            .map(|(_, Place(bit))| *bit)
-            .collect();
-        let batches: Vec<&[u64]> = places
-            .get(..count.min(places.len()))
-            .unwrap_or_default()
-            .chunks(LANES)
-            .collect();
+        let count = (AHEAD * threads()).min(CACHED / 2);
+        let places = self.places.from(out, count + 1);
         let next = AtomicUsize::new(0);
         thread::scope(|scope| {
-            for _ in 0..batches.len().min(threads()) {
+            for _ in 0..count.min(places.len()).min(threads()) {
                 scope.spawn(|| {
                     loop {
                         let index = next.fetch_add(1, Ordering::Relaxed);
-                        let Some(batch) = batches.get(index) else { break };
-                        let until = places.get((index + 1) * LANES).copied();
-                        if self.load(batch, until).is_err() {
+                        let Some((_, Place(bit))) = places.get(index).filter(|_| index < count) else {
+                            break;
+                        };
+                        let until = places.get(index + 1).map(|(_, Place(bit))| *bit);
+                        if self.block(*bit, until).is_err() {
                             break;
                         }
                     }
                 });
             }
         });
+    }
+}
+
+/// A block's entry in the list of those in work, taken off it again however decoding ends.
+struct Claim<'a> {
+    bzip2: &'a Bzip2,
+    bit: u64,
+}
+
+impl<'a> Claim<'a> {
+    fn new(bzip2: &'a Bzip2, mut in_work: MutexGuard<'_, BTreeSet<u64>>, bit: u64) -> Self {
+        in_work.insert(bit);
+        Self { bzip2, bit }
+    }
+}
+
+impl Drop for Claim<'_> {
+    fn drop(&mut self) {
+        let mut in_work = self.bzip2.in_work.lock().unwrap_or_else(PoisonError::into_inner);
+        in_work.remove(&self.bit);
+        drop(in_work);
+        self.bzip2.done.notify_all();
     }
 }
 

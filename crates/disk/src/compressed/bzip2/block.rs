@@ -53,35 +53,21 @@ pub(super) struct Block {
     pub(super) crc: u32,
 }
 
-/// Blocks that one thread decodes at once. Each byte of the transform tells where the next one is, and most of the time
-/// goes into waiting for memory: with several blocks, for all of them at once.
-pub(super) const LANES: usize = 4;
-
-/// Memory that one thread decodes blocks with: 18 MiB.
+/// Memory that one thread decodes blocks with: 4.5 MiB. Several blocks at once in turns, to wait for memory less often,
+/// were slower when measured: their transforms no longer fit into the cache.
 pub(super) struct Scratch {
-    lanes: Vec<Lane>,
+    /// `tt` of `decompress.c`: a byte in the lowest 8 bits, the next index above.
+    transform: Vec<u32>,
     selectors: Vec<u8>,
     tables: Vec<Table>,
 }
 
-/// What one block takes meanwhile.
-#[derive(Default)]
-struct Lane {
-    /// `tt` of `decompress.c`: a byte in the lowest 8 bits, the next index above.
-    transform: Vec<u32>,
-    output: Vec<u8>,
-    /// Index in `transform` of the next byte.
-    next: u32,
-    /// What is left of the block before the transform.
-    header: Option<Header>,
-}
-
 /// What is known of a block before its transform is undone.
-#[derive(Clone, Copy)]
 struct Header {
     crc: u32,
     len: usize,
-    end: u64,
+    /// Index in the transform of the first byte.
+    origin: usize,
 }
 
 /// A code: a lookup of its first bits, and the limits of what is longer.
@@ -232,61 +218,38 @@ impl Table {
 impl Scratch {
     pub(super) fn new() -> Self {
         Self {
-            lanes: Vec::new(),
+            transform: vec![0; MAX_BLOCK],
             selectors: Vec::with_capacity(MAX_SELECTORS),
             tables: vec![Table::empty(); 6],
         }
     }
 
-    /// Decodes the blocks whose magics begin at `starts`, bits of `bytes`, and checks their CRCs. Best called with
-    /// [`LANES`] of them, at most.
-    pub(super) fn decode(&mut self, bytes: &[u8], starts: &[usize]) -> Vec<Result<Block, Fault>> {
-        let mut faults = Vec::with_capacity(starts.len());
-        for (lane, start) in starts.iter().enumerate() {
-            if self.lanes.len() <= lane {
-                self.lanes.push(Lane {
-                    transform: vec![0; MAX_BLOCK],
-                    output: vec![0; MAX_BLOCK],
-                    ..Lane::default()
-                });
-            }
-            faults.push(self.begin(bytes, *start, lane).err());
-        }
-        let lanes = self.lanes.get_mut(..starts.len()).unwrap_or_default();
-        inverse(lanes);
-        let finished = faults
-            .into_iter()
-            .zip(lanes)
-            .map(|(fault, lane)| match (fault, lane.header.take()) {
-                (None, Some(header)) => lane.finish(header),
-                (fault, _) => Err(fault.unwrap_or(Fault::Corrupt)),
-            });
-        finished.collect()
-    }
-
-    /// Everything up to the transform.
-    fn begin(&mut self, bytes: &[u8], start: usize, lane: usize) -> Result<(), Fault> {
+    /// Decodes the block whose magic begins at `start`, a bit of `bytes`, and checks its CRC.
+    pub(super) fn decode(&mut self, bytes: &[u8], start: usize) -> Result<Block, Fault> {
         let start = start.saturating_add(usize::try_from(MAGIC_BITS).unwrap_or(0));
         let mut bits = Msb::new(bytes, start);
-        let decoded = self.symbols(&mut bits, lane);
-        let lane = self.lanes.get_mut(lane).ok_or(Fault::Corrupt)?;
-        lane.header = None;
+        let header = self.symbols(&mut bits);
         // First: what seems to contradict the format behind the end is nothing but the end.
         if bits.is_past_end() {
             return Err(Fault::Short);
         }
-        let (crc, len, origin) = decoded.ok_or(Fault::Corrupt)?;
-        lane.next = lane.transform.get(origin).ok_or(Fault::Corrupt)? >> 8;
-        lane.header = Some(Header {
-            crc,
+        let header = header.ok_or(Fault::Corrupt)?;
+        let packed = self.inverse(&header).ok_or(Fault::Corrupt)?;
+        let (marks, len, crc) = expand(&packed).ok_or(Fault::Corrupt)?;
+        if crc != header.crc {
+            return Err(Fault::Crc);
+        }
+        Ok(Block {
+            packed,
+            marks,
             len,
             end: bits.position() as u64,
-        });
-        Ok(())
+            crc,
+        })
     }
 
-    /// The symbols, with their bytes chained in the lane: the block's CRC, its length and where the transform begins.
-    fn symbols(&mut self, bits: &mut Msb, lane: usize) -> Option<(u32, usize, usize)> {
+    /// The symbols, with their bytes chained in the transform.
+    fn symbols(&mut self, bits: &mut Msb) -> Option<Header> {
         let crc = bits.take(32);
         // Randomised blocks were last written by bzip2 0.9.0 (1998).
         if bits.flag() {
@@ -310,8 +273,7 @@ impl Scratch {
 
         let mut frequencies = [0_u32; 256];
         let end = u16::try_from(used + 1).ok()?;
-        let lane = self.lanes.get_mut(lane)?;
-        let transform = &mut lane.transform[..];
+        let transform = &mut self.transform[..];
         let mut len = 0_usize;
         let (mut run, mut weight) = (0_usize, 1_usize);
         for selector in &self.selectors {
@@ -338,8 +300,8 @@ impl Scratch {
                     if origin >= len {
                         return None;
                     }
-                    lane.scatter(len, &frequencies)?;
-                    return Some((crc, len, origin));
+                    scatter(transform.get_mut(..len)?, &frequencies)?;
+                    return Some(Header { crc, len, origin });
                 }
                 let place = usize::from(symbol - 1);
                 let byte = *front.get(place)?;
@@ -360,6 +322,20 @@ impl Scratch {
             }
         }
         None
+    }
+
+    /// Follows the transform from its first byte.
+    fn inverse(&self, header: &Header) -> Option<Box<[u8]>> {
+        let transform = self.transform.get(..header.len)?;
+        let mut packed = vec![0; header.len].into_boxed_slice();
+        let mut next = transform.get(header.origin)? >> 8;
+        for byte in &mut packed {
+            // Every index lies within the block, see `scatter`.
+            let entry = transform.get(next as usize)?;
+            [*byte, ..] = entry.to_le_bytes();
+            next = entry >> 8;
+        }
+        Some(packed)
     }
 
     /// Selectors and code lengths.
@@ -406,82 +382,21 @@ impl Scratch {
     }
 }
 
-impl Lane {
-    /// Writes the index of each byte's follower above the bytes.
-    fn scatter(&mut self, len: usize, frequencies: &[u32; 256]) -> Option<()> {
-        let mut starts = [0_u32; 256];
-        let mut sum = 0;
-        for (start, frequency) in starts.iter_mut().zip(frequencies) {
-            *start = sum;
-            sum += frequency;
-        }
-        let transform = self.transform.get_mut(..len)?;
-        for index in 0..transform.len() {
-            let [byte, ..] = transform[index].to_le_bytes();
-            let start = &mut starts[usize::from(byte)];
-            *transform.get_mut(*start as usize)? |= u32::try_from(index).ok()? << 8;
-            *start += 1;
-        }
-        Some(())
+/// Writes the index of each byte's follower above the bytes.
+fn scatter(transform: &mut [u32], frequencies: &[u32; 256]) -> Option<()> {
+    let mut starts = [0_u32; 256];
+    let mut sum = 0;
+    for (start, frequency) in starts.iter_mut().zip(frequencies) {
+        *start = sum;
+        sum += frequency;
     }
-
-    /// The block, if its bytes have the CRC that they should have.
-    fn finish(&self, header: Header) -> Result<Block, Fault> {
-        let packed: Box<[u8]> = self.output.get(..header.len).unwrap_or_default().into();
-        let (marks, len, found) = expand(&packed).ok_or(Fault::Corrupt)?;
-        if found != header.crc {
-            return Err(Fault::Crc);
-        }
-        Ok(Block {
-            packed,
-            marks,
-            len,
-            end: header.end,
-            crc: header.crc,
-        })
+    for index in 0..transform.len() {
+        let [byte, ..] = transform[index].to_le_bytes();
+        let start = &mut starts[usize::from(byte)];
+        *transform.get_mut(*start as usize)? |= u32::try_from(index).ok()? << 8;
+        *start += 1;
     }
-}
-
-/// Follows the transforms of all lanes, a byte of each in turn.
-fn inverse(lanes: &mut [Lane]) {
-    let mut open: Vec<&mut Lane> = lanes.iter_mut().filter(|lane| lane.header.is_some()).collect();
-    let len = |lane: &Lane| lane.header.map_or(0, |header| header.len);
-    let mut at = 0;
-    while let Some(end) = open.iter().map(|lane| len(lane)).min() {
-        match &mut open[..] {
-            [first, second, third, fourth] => follow([first, second, third, fourth], at, end),
-            [first, second, third] => follow([first, second, third], at, end),
-            [first, second] => follow([first, second], at, end),
-            lanes => {
-                for lane in lanes {
-                    follow([lane], at, end);
-                }
-            }
-        }
-        at = end;
-        open.retain(|lane| len(lane) > end);
-    }
-}
-
-#[inline]
-fn follow<const N: usize>(mut lanes: [&mut Lane; N], from: usize, to: usize) {
-    let mut next = [0_u32; N];
-    for (next, lane) in next.iter_mut().zip(&lanes) {
-        *next = lane.next;
-    }
-    for at in from..to {
-        for (next, lane) in next.iter_mut().zip(&mut lanes) {
-            // Every index lies within the block, see `scatter`.
-            let entry = lane.transform.get(*next as usize).copied().unwrap_or(0);
-            if let Some(byte) = lane.output.get_mut(at) {
-                [*byte, ..] = entry.to_le_bytes();
-            }
-            *next = entry >> 8;
-        }
-    }
-    for (next, lane) in next.iter().zip(lanes) {
-        lane.next = *next;
-    }
+    Some(())
 }
 
 /// One run at the beginning of `packed`: its byte, its length, and how many packed bytes it takes. Four equal bytes are
