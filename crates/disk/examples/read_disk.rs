@@ -1,5 +1,6 @@
-//! Reads a whole disk with as many threads as are asked for and prints what it took: `read_disk FILE [THREADS]`.
-//! `cargo xtask bench disk` compares that with other programs.
+//! Reads a whole disk with as many threads as are asked for (0: opens it only) and prints what it took:
+//! `read_disk FILE [THREADS [TIMES]]`, TIMES being how often the file stands there, one behind the other: many members of
+//! gzip or streams of bzip2, so a large one without the space. `cargo xtask bench disk` compares with other programs.
 
 use std::{
     env, fs,
@@ -13,7 +14,7 @@ use std::{
     time::Instant,
 };
 
-use lotse_disk::{Disk, ExtentKind, FileSource, Result};
+use lotse_disk::{Disk, ExtentKind, FileSource, Result, Source};
 
 /// What one thread reads at a time, in bytes.
 const PIECE: u64 = 2 << 20;
@@ -21,13 +22,14 @@ const PIECE: u64 = 2 << 20;
 fn main() -> ExitCode {
     let mut arguments = env::args_os().skip(1);
     let Some(path) = arguments.next() else {
-        eprintln!("read_disk FILE [THREADS]");
+        eprintln!("read_disk FILE [THREADS [TIMES]]");
         return ExitCode::from(2);
     };
-    let threads = arguments.next().and_then(|number| number.to_str()?.parse().ok());
-    let threads = threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
+    let mut number = || arguments.next().and_then(|number| number.to_str()?.parse().ok());
+    let threads = number().unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
+    let times = number().unwrap_or(1) as u64;
     let started = Instant::now();
-    let opened = FileSource::open(Path::new(&path)).and_then(|source| Disk::open(Arc::new(source)));
+    let opened = FileSource::open(Path::new(&path)).and_then(|file| Disk::open(Arc::new(Repeated { file, times })));
     let open_seconds = started.elapsed().as_secs_f64();
     match opened.and_then(|disk| read(&disk, threads)) {
         Ok((stored, size)) => {
@@ -41,6 +43,44 @@ fn main() -> ExitCode {
         Err(error) => {
             println!("error={}", error.code());
             ExitCode::FAILURE
+        }
+    }
+}
+
+/// A file so many times, one behind the other.
+#[derive(Debug)]
+struct Repeated {
+    file: FileSource,
+    times: u64,
+}
+
+impl Source for Repeated {
+    fn len(&self) -> u64 {
+        self.file.len().saturating_mul(self.times)
+    }
+
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> Result<()> {
+        let mut done = 0;
+        while let Some(rest) = buf.get_mut(done..).filter(|rest| !rest.is_empty()) {
+            // Only what lies behind the last one is left to the file to refuse.
+            let at = match offset + done as u64 {
+                at if at < self.len() => at % self.file.len(),
+                at => at,
+            };
+            let len = usize::try_from(self.file.len().saturating_sub(at))
+                .unwrap_or(usize::MAX)
+                .min(rest.len());
+            self.file.read_at(&mut rest[..len.max(1)], at)?;
+            done += len;
+        }
+        Ok(())
+    }
+
+    fn extent_at(&self, offset: u64) -> (ExtentKind, u64) {
+        if self.times == 1 {
+            self.file.extent_at(offset)
+        } else {
+            (ExtentKind::Data, self.len().saturating_sub(offset))
         }
     }
 }
@@ -76,7 +116,7 @@ fn read(disk: &Disk, threads: usize) -> Result<(u64, u64)> {
                 stored.fetch_add(*len, Ordering::Relaxed);
             }
         };
-        let workers: Vec<_> = (0..threads.max(1)).map(|_| scope.spawn(work)).collect();
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
         workers.into_iter().try_for_each(|worker| {
             let outcome = worker.join();
             outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
