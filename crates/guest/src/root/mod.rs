@@ -18,12 +18,13 @@ const MIN_ROOT: u64 = 64 << 20;
 
 /// Filesystems that can hold a root but whose files are not read.
 const UNREAD: &[&str] = &[
-    "xfs", "btrfs", "bcachefs", "f2fs", "jfs", "nilfs2", "reiserfs", "zfs", "ufs", "ntfs", "squashfs", "erofs",
+    "xfs", "btrfs", "bcachefs", "f2fs", "jfs", "nilfs2", "reiserfs", "zfs", "ufs", "ntfs", "refs", "apfs", "hfsplus",
+    "squashfs", "erofs",
 ];
 
 /// What lies between a partition and a filesystem; which filesystem stands inside is not known where it is not looked
 /// through.
-const LAYERS: &[&str] = &["luks", "lvm", "mdraid", "bcache"];
+const LAYERS: &[&str] = &["luks", "lvm", "mdraid", "bcache", "bitlocker"];
 
 /// The label of the filesystem onto which CirrOS unpacks itself at its first boot (its `/init`: `ROOTFS_LABEL`).
 const CIRROS: &str = "cirros-rootfs";
