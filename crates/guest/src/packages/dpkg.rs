@@ -2,7 +2,7 @@
 
 use super::{
     DESCRIPTION_LIMIT, Database, DatabaseKind, MAX_PACKAGES, Package, State, TEXT_LIMIT, corrupt, numbered_lines,
-    parts, word_of,
+    parts, real_paths, word_of,
 };
 use crate::{
     Evidence,
@@ -12,6 +12,10 @@ use crate::{
 
 const STATUS: &str = "/var/lib/dpkg/status";
 
+/// What dpkg did since it last wrote the whole status, a file of one stanza for each step, numbered in their order. They
+/// are left when dpkg was stopped in the middle, or the machine was copied then.
+const UPDATES: &str = "/var/lib/dpkg/updates";
+
 /// Images without dpkg keep one file a package here, and no state: what is named is installed.
 const PARTS: &str = "/var/lib/dpkg/status.d";
 
@@ -19,20 +23,46 @@ const PARTS: &str = "/var/lib/dpkg/status.d";
 const OPKG: &[&str] = &["/usr/lib/opkg/status", "/var/lib/opkg/status"];
 
 pub(super) fn read(files: &Files<'_>, found: &mut Vec<Database>) {
-    for (kind, path) in [(DatabaseKind::Dpkg, STATUS)]
-        .into_iter()
-        .chain(OPKG.iter().map(|path| (DatabaseKind::Opkg, *path)))
-    {
-        match files.read(path, TEXT_LIMIT) {
+    match files.read(STATUS, TEXT_LIMIT) {
+        Ok(None) => {}
+        Ok(Some(text)) => {
+            let packages = packages(STATUS, &text, None).and_then(|packages| updated(files, packages));
+            found.push(Database::new(DatabaseKind::Dpkg, STATUS, packages));
+        }
+        Err(unknown) => found.push(Database::new(DatabaseKind::Dpkg, STATUS, Err(unknown))),
+    }
+    for path in real_paths(files, OPKG) {
+        match files.read(&path, TEXT_LIMIT) {
             Ok(None) => {}
-            Ok(Some(text)) => found.push(Database::new(kind, path, stanzas(path, &text, None))),
-            Err(unknown) => found.push(Database::new(kind, path, Err(unknown))),
+            Ok(Some(text)) => found.push(Database::new(DatabaseKind::Opkg, &path, packages(&path, &text, None))),
+            Err(unknown) => found.push(Database::new(DatabaseKind::Opkg, &path, Err(unknown))),
         }
     }
     match read_parts(files) {
         Ok(packages) if packages.is_empty() => {}
         read => found.push(Database::new(DatabaseKind::Dpkg, PARTS, read)),
     }
+}
+
+/// The packages after the steps that stand in [`UPDATES`].
+fn updated(files: &Files<'_>, mut packages: Vec<Package>) -> Read<Vec<Package>> {
+    for name in parts(files, UPDATES)?.unwrap_or_default() {
+        // Others (`tmp.i`) are not yet or no longer part of it.
+        if !name.bytes().all(|byte| byte.is_ascii_digit()) {
+            continue;
+        }
+        let path = format!("{UPDATES}/{name}");
+        for stanza in stanzas(&files.read(&path, DESCRIPTION_LIMIT)?.unwrap_or_default()) {
+            let architecture = word_of(stanza.architecture);
+            // One name may be installed for several architectures; what is purged tells none.
+            packages.retain(|package| {
+                let both = package.architecture.as_ref().zip(architecture.as_ref());
+                package.name.as_bytes() != stanza.name || both.is_some_and(|(old, new)| old != new)
+            });
+            packages.extend(package(&path, &stanza, None));
+        }
+    }
+    Ok(packages)
 }
 
 fn read_parts(files: &Files<'_>) -> Read<Vec<Package>> {
@@ -44,7 +74,7 @@ fn read_parts(files: &Files<'_>) -> Read<Vec<Package>> {
         }
         let path = format!("{PARTS}/{name}");
         if let Some(text) = files.read(&path, DESCRIPTION_LIMIT)? {
-            packages.extend(stanzas(&path, &text, Some(State::Installed))?);
+            packages.extend(self::packages(&path, &text, Some(State::Installed))?);
         }
     }
     Ok(packages)
@@ -60,20 +90,30 @@ struct Stanza<'a> {
     state: Option<State>,
 }
 
-/// The packages of a control file; an empty line ends each. `state` holds for those that tell none.
-fn stanzas(path: &str, text: &[u8], state: Option<State>) -> Read<Vec<Package>> {
-    let mut packages = Vec::new();
+/// The packages of a control file. `state` holds for those that tell none.
+fn packages(path: &str, text: &[u8], state: Option<State>) -> Read<Vec<Package>> {
+    let stanzas = stanzas(text);
+    let packages = stanzas.iter().filter_map(|stanza| package(path, stanza, state));
+    let packages: Vec<Package> = packages.take(MAX_PACKAGES + 1).collect();
+    if packages.len() > MAX_PACKAGES {
+        return Err(corrupt(path));
+    }
+    Ok(packages)
+}
+
+/// The stanzas of a control file that name a package; an empty line ends each.
+fn stanzas(text: &[u8]) -> Vec<Stanza<'_>> {
+    let mut stanzas = Vec::new();
     let mut stanza = Stanza::default();
     for (number, line) in numbered_lines(text).chain([(0, &b""[..])]) {
         if line.trim_ascii().is_empty() {
-            packages.extend(package(path, &stanza, state));
-            if packages.len() > MAX_PACKAGES {
-                return Err(corrupt(path));
+            if !stanza.name.is_empty() {
+                stanzas.push(stanza);
             }
             stanza = Stanza::default();
             continue;
         }
-        // The next lines of a long field begin with a space.
+        // The next lines of a long field begin with a space and are none that is asked for.
         let Some(colon) = line.iter().position(|byte| *byte == b':') else {
             continue;
         };
@@ -90,7 +130,7 @@ fn stanzas(path: &str, text: &[u8], state: Option<State>) -> Read<Vec<Package>> 
             stanza.state = Some(state_of(value));
         }
     }
-    Ok(packages)
+    stanzas
 }
 
 /// `None` for what is no package: a name without version is one that dpkg only remembers being told of.
@@ -115,7 +155,6 @@ fn state_of(value: &[u8]) -> State {
     let mut words = value.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
     match words.nth(2) {
         Some(b"installed" | b"triggers-awaited" | b"triggers-pending") => State::Installed,
-        // `half-installed` is also what opkg and dpkg write first of all.
         Some(b"half-installed") => State::HalfInstalled,
         Some(b"half-configured") => State::HalfConfigured,
         Some(b"unpacked") => State::Unpacked,

@@ -6,8 +6,11 @@ use crate::{
     files::{Files, Read},
 };
 
-/// Bytes that are read at once: some pages of Berkeley DB, a few headers of rpm.
-const WINDOW: usize = 64 << 10;
+/// Bytes that are read at once of a file that is read from its beginning to its end.
+pub(super) const IN_ORDER: usize = 64 << 10;
+
+/// Bytes that are read at once of a file whose pages point to and fro: the beginning of one of rpm's headers.
+pub(super) const TO_AND_FRO: usize = 16 << 10;
 
 /// Most bytes that are read of one database, whichever way its pages point: rpm's largest have some 300 MB.
 const BUDGET: u64 = 1 << 30;
@@ -17,19 +20,21 @@ pub(super) struct Window<'a> {
     files: &'a Files<'a>,
     path: &'a str,
     size: u64,
+    at_once: usize,
     start: u64,
     bytes: Vec<u8>,
     budget: u64,
 }
 
 impl<'a> Window<'a> {
-    /// `None` if there is no such file.
-    pub(super) fn open(files: &'a Files<'a>, path: &'a str) -> Read<Option<Self>> {
+    /// A window of at least `at_once` bytes. `None` if there is no such file.
+    pub(super) fn open(files: &'a Files<'a>, path: &'a str, at_once: usize) -> Read<Option<Self>> {
         let stat = files.stat(path)?.filter(|stat| stat.kind == FileKind::File);
         Ok(stat.map(|stat| Self {
             files,
             path,
             size: stat.size,
+            at_once,
             start: 0,
             bytes: Vec::new(),
             budget: BUDGET,
@@ -50,7 +55,7 @@ impl<'a> Window<'a> {
         let end = offset.checked_add(len as u64).filter(|end| *end <= self.size);
         let end = end.ok_or_else(|| corrupt(self.path))?;
         if offset < self.start || end > self.start.saturating_add(self.bytes.len() as u64) {
-            let wanted = len.max(WINDOW);
+            let wanted = len.max(self.at_once);
             self.budget = self
                 .budget
                 .checked_sub(wanted as u64)

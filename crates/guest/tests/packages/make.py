@@ -16,6 +16,7 @@ libpkg/private/pkgdb_schema.h), the expected list beside them from the same sour
     rpm-berkeley    rpm's headers out of rpm-sqlite, put into a hash by Berkeley DB's own db_load; rpm's bdb_ro reads it
     rpm-berkeley-be the same with the other byte order and pages of 512 bytes
     pacman, dpkg    pacman and dpkg install some packages
+    dpkg-stopped    dpkg was killed in the middle: what it did last stands in its updates only
 """
 import io, os, shutil, sqlite3, struct, subprocess, sys, tarfile, tempfile
 
@@ -192,8 +193,8 @@ def dpkg():
     os.makedirs(root + "/var/lib/dpkg/updates")
     open(root + "/var/lib/dpkg/status", "w").close()
     files = []
-    for name, version, conffile, fails in (("cloud-init", "22.4.2-1+deb12u4", False, False), ("openssh-server", "1:9.2p1-2+deb12u3", True, False),
-                                           ("broken", "0.1~rc1-1", False, True)):
+    for name, version, conffile, fails in (("cloud-init", "22.4.2-1+deb12u4", False, ""), ("openssh-server", "1:9.2p1-2+deb12u3", True, ""),
+                                           ("broken", "0.1~rc1-1", False, "exit 1"), ("stopping", "1:2-3", False, "kill -9 $PPID")):
         folder = os.path.join(WORK, "deb", name)
         os.makedirs(folder + "/DEBIAN")
         os.makedirs(folder + "/etc")
@@ -207,7 +208,7 @@ def dpkg():
                 file.write(f"/etc/{name}\n")
         if fails:
             with open(folder + "/DEBIAN/postinst", "w") as file:
-                file.write("#!/bin/sh\nexit 1\n")
+                file.write(f"#!/bin/sh\n{fails}\n")
             os.chmod(folder + "/DEBIAN/postinst", 0o755)
         files.append(folder + ".deb")
         run("dpkg-deb", "--root-owner-group", "-b", folder, files[-1])
@@ -218,6 +219,15 @@ def dpkg():
     pack("dpkg", {"/var/lib/dpkg/status": root + "/var/lib/dpkg/status"})
     query = ["dpkg-query", "--admindir", root + "/var/lib/dpkg", "-W", "-f", r"${Package} ${Version} ${Architecture} ${db:Status-Status}\n"]
     expected("dpkg", run(*query))
+    # Stopped in the middle: what was done last stands in `updates` only, until the next dpkg that may write.
+    run(*common, "--purge", "broken")
+    subprocess.run([*common, "-i", files[3]], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    updates = root + "/var/lib/dpkg/updates"
+    found = {"/var/lib/dpkg/updates/" + name: os.path.join(updates, name) for name in os.listdir(updates)}
+    assert found
+    pack("dpkg-stopped", {"/var/lib/dpkg/status": root + "/var/lib/dpkg/status", **found})
+    run(*common, "--set-selections", input="")
+    expected("dpkg-stopped", run(*query))
 
 
 def written():
@@ -239,6 +249,9 @@ def written():
                      "www TEXT, prefix TEXT NOT NULL, flatsize INTEGER NOT NULL, automatic INTEGER NOT NULL, locked INTEGER NOT NULL DEFAULT 0, "
                      "licenselogic INTEGER NOT NULL, time INTEGER, manifestdigest TEXT NULL, pkg_format_version INTEGER, dep_formula TEXT NULL, vital INTEGER NOT NULL DEFAULT 0)")
     database.execute("CREATE UNIQUE INDEX packages_unique ON packages(name)")
+    # pkg's own has some views with triggers, which must not keep it from being read.
+    database.execute("CREATE VIEW views AS SELECT id, name FROM packages")
+    database.execute("CREATE TRIGGER views_update INSTEAD OF UPDATE ON views FOR EACH ROW BEGIN UPDATE packages SET name = new.name WHERE id = old.id; END")
     rows = [("net/cloud-init", "py311-cloud-init", "24.1.4_1"), ("ports-mgmt/pkg", "pkg", "1.21.3"), ("lang/python311", "python311", "3.11.10,1")]
     add = "INSERT INTO packages(origin, name, version, comment, desc, arch, maintainer, prefix, flatsize, automatic, licenselogic) VALUES (?, ?, ?, '', '', 'FreeBSD:14:amd64', '', '/usr/local', 0, 0, 1)"
     database.executemany(add, rows)

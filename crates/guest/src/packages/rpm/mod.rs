@@ -6,7 +6,10 @@ mod ndb;
 mod sqlite;
 
 use self::header::Header;
-use super::{Database, DatabaseKind, MAX_PACKAGES, Package, State, corrupt, real_paths, window::Window};
+use super::{
+    Database, DatabaseKind, MAX_PACKAGES, Package, State, corrupt, real_paths,
+    window::{IN_ORDER, TO_AND_FRO, Window},
+};
 use crate::{
     Evidence, Unknown,
     files::{Files, Read},
@@ -39,8 +42,10 @@ fn read_folder(files: &Files<'_>, folder: &str) -> Option<Database> {
                 let mut packages = Vec::new();
                 let read = match kind {
                     DatabaseKind::RpmSqlite => sqlite::read(files, &path, &mut packages),
-                    DatabaseKind::RpmNdb => windowed(files, &path, |window| ndb::read(window, &mut packages)),
-                    _ => windowed(files, &path, |window| berkeley::read(window, &mut packages)),
+                    DatabaseKind::RpmNdb => {
+                        open(files, &path, IN_ORDER).and_then(|mut file| ndb::read(&mut file, &mut packages))
+                    }
+                    _ => open(files, &path, TO_AND_FRO).and_then(|mut file| berkeley::read(&mut file, &mut packages)),
                 };
                 return Some(Database {
                     kind: *kind,
@@ -56,11 +61,8 @@ fn read_folder(files: &Files<'_>, folder: &str) -> Option<Database> {
     None
 }
 
-fn windowed(files: &Files<'_>, path: &str, read: impl FnOnce(&mut Window<'_>) -> Read<()>) -> Read<()> {
-    match Window::open(files, path)? {
-        Some(mut window) => read(&mut window),
-        None => Err(corrupt(path)),
-    }
+fn open<'a>(files: &'a Files<'a>, path: &'a str, at_once: usize) -> Read<Window<'a>> {
+    Window::open(files, path, at_once)?.ok_or_else(|| corrupt(path))
 }
 
 /// Adds the package of one header. A header that breaks the rules is remembered in `broken` and hides no other.

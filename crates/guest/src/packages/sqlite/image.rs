@@ -7,7 +7,10 @@ use std::{
 };
 
 use super::{
-    super::{DatabaseKind, corrupt, not_read, window::Window},
+    super::{
+        DatabaseKind, corrupt, not_read,
+        window::{IN_ORDER, Window},
+    },
     journal, wal,
 };
 use crate::{
@@ -55,7 +58,7 @@ pub(super) struct Image<'a> {
 
 impl<'a> Image<'a> {
     pub(super) fn open(files: &'a Files<'a>, path: &'a str, kind: DatabaseKind) -> Read<Self> {
-        let mut file = Window::open(files, path)?.ok_or_else(|| corrupt(path))?;
+        let mut file = Window::open(files, path, IN_ORDER)?.ok_or_else(|| corrupt(path))?;
         let own = file.size();
         let header = file.read(0, HEADER)?;
         if !header.starts_with(MAGIC) {

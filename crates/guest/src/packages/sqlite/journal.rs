@@ -2,7 +2,10 @@
 //! (<https://sqlite.org/fileformat2.html>, 3).
 
 use super::{
-    super::{corrupt, window::Window},
+    super::{
+        corrupt,
+        window::{IN_ORDER, Window},
+    },
     image::Changes,
 };
 use crate::files::{Files, Read};
@@ -22,7 +25,7 @@ fn number(bytes: &[u8], at: usize) -> Option<u32> {
 
 /// What is to be put back. `None`: there is no journal, or it was ended by truncating it or overwriting its header.
 pub(super) fn read(files: &Files<'_>, path: &str, page_size: usize) -> Read<Option<Changes>> {
-    let Some(mut file) = Window::open(files, path)? else {
+    let Some(mut file) = Window::open(files, path, IN_ORDER)? else {
         return Ok(None);
     };
     if file.size() < HEADER as u64 || !file.read(0, HEADER)?.starts_with(&MAGIC) {

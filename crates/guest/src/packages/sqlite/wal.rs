@@ -1,7 +1,10 @@
 //! SQLite's write-ahead log: pages that belong to a database but were not yet written to its file
 //! (<https://sqlite.org/fileformat2.html>, 4; <https://sqlite.org/walformat.html>).
 
-use super::{super::window::Window, image::Changes};
+use super::{
+    super::window::{IN_ORDER, Window},
+    image::Changes,
+};
 use crate::files::{Files, Read};
 
 /// Bytes of the log's header and of that before each page (4.1).
@@ -50,7 +53,7 @@ fn number(bytes: &[u8], at: usize) -> Option<u32> {
 
 /// What the log changes, up to the last transaction that ended (4.3). `None`: there is no log, or nothing in it counts.
 pub(super) fn read(files: &Files<'_>, path: &str, page_size: usize) -> Read<Option<Changes>> {
-    let Some(mut file) = Window::open(files, path)? else {
+    let Some(mut file) = Window::open(files, path, IN_ORDER)? else {
         return Ok(None);
     };
     if file.size() < HEADER as u64 {

@@ -75,6 +75,36 @@ fn every_state_of_dpkg_is_told_apart() {
 }
 
 #[test]
+fn what_dpkg_did_last_counts_even_if_it_was_stopped_before_it_wrote_all() {
+    let step = |name: &str, state: &str, version: &str| {
+        format!("Package: {name}\nStatus: install ok {state}\nArchitecture: all\n{version}\n")
+    };
+    let tree = MemoryTree::new()
+        .file("/var/lib/dpkg/status", STATUS)
+        .file(
+            "/var/lib/dpkg/updates/0000",
+            step("cloud-init", "half-configured", "Version: 25.1-1"),
+        )
+        .file(
+            "/var/lib/dpkg/updates/0001",
+            step("cloud-init", "installed", "Version: 25.1-1"),
+        )
+        .file(
+            "/var/lib/dpkg/updates/0002",
+            "Package: adduser\nStatus: purge ok not-installed\n",
+        )
+        .file(
+            "/var/lib/dpkg/updates/tmp.i",
+            step("cloud-init", "installed", "Version: 9"),
+        );
+    let package = look(&tree, &["cloud-init"]).unwrap().unwrap();
+    assert_eq!(package.version, "25.1-1");
+    assert_eq!(package.evidence.path.as_deref(), Some("/var/lib/dpkg/updates/0001"));
+    assert_eq!(look(&tree, &["adduser"]).unwrap(), None, "purged");
+    assert_eq!(facts(&tree)[0].installed, Fact::Known(1));
+}
+
+#[test]
 fn other_databases_of_text_are_read_too() {
     let distroless = MemoryTree::new()
         .file(

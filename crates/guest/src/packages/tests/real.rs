@@ -69,6 +69,7 @@ fn line(package: &Package) -> String {
 fn every_database_holds_what_its_own_tool_says() {
     for (name, kind) in [
         ("dpkg", DatabaseKind::Dpkg),
+        ("dpkg-stopped", DatabaseKind::Dpkg),
         ("rpm-sqlite", DatabaseKind::RpmSqlite),
         ("rpm-wal", DatabaseKind::RpmSqlite),
         ("rpm-wal-torn", DatabaseKind::RpmSqlite),
