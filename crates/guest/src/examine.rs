@@ -1,11 +1,14 @@
 //! From a virtual disk to everything that is known about it. Never fails: what cannot be read is unknown, with its reason.
 
+use std::{panic, thread};
+
 use lotse_disk::Disk;
 
 use crate::{
     Evidence, Fact, Facts, Unknown, agents,
-    cloud_init::{self, Around},
-    facts::{Root, System},
+    boot::{self, Started},
+    cloud_init::{self, Around, CommandLine},
+    facts::{Mount, Root, System},
     files::{self, Files, Read},
     firewall, leftovers, packages, partition, root, sshd, system,
     volumes::Volumes,
@@ -19,13 +22,26 @@ pub fn examine(disk: &Disk) -> Facts {
     };
     let volumes = Volumes::open(disk, &table);
     let choice = root::choose(&volumes);
+    let firmware = boot::firmware(disk, &table, &volumes);
     let mut facts = match &choice.system {
-        Ok(system) => Facts {
-            mounts: Fact::Known(system.planned.iter().map(|planned| planned.mount.clone()).collect()),
-            ..read_system(&system.files, &volumes)
-        },
+        Ok(system) => {
+            let mounts: Vec<Mount> = system.planned.iter().map(|planned| planned.mount.clone()).collect();
+            let started = firmware.entry(&system.files, &volumes);
+            // An initramfs takes as long to unpack as all the rest to read.
+            let (boot, facts) = thread::scope(|scope| {
+                let boot = scope.spawn(|| started.finish(&mounts));
+                let facts = read_system(&system.files, &volumes, &started);
+                (boot.join(), facts)
+            });
+            Facts {
+                boot: boot.unwrap_or_else(|panic| panic::resume_unwind(panic)),
+                mounts: Fact::Known(mounts),
+                ..facts
+            }
+        }
         Err(unknown) => Facts {
             system: system_of_unread(&choice.root, unknown),
+            boot: firmware.without_system(unknown),
             ..Facts::unread(unknown)
         },
     };
@@ -37,8 +53,8 @@ pub fn examine(disk: &Disk) -> Facts {
 }
 
 /// What the files of a root and the other volumes say; table and root are left to the caller.
-fn read_system(files: &Files<'_>, volumes: &Volumes) -> Facts {
-    let agents = read_agents(files, volumes);
+fn read_system(files: &Files<'_>, volumes: &Volumes, started: &Started<'_>) -> Facts {
+    let agents = read_agents(files, volumes, started);
     Facts {
         system: fact(system::read(files)),
         packages: Fact::Known(packages::read(files)),
@@ -50,10 +66,17 @@ fn read_system(files: &Files<'_>, volumes: &Volumes) -> Facts {
 }
 
 /// The program that configures a VM, and what it is told to do; everything else is left to the caller.
-fn read_agents(files: &Files<'_>, volumes: &Volumes) -> Facts {
+fn read_agents(files: &Files<'_>, volumes: &Volumes, started: &Started<'_>) -> Facts {
     let labels = volumes.labels();
+    let entry = match started.entry() {
+        Fact::Known(entry) => entry.as_ref(),
+        Fact::Unknown(_) => None,
+    };
     let around = Around {
-        command_line: None,
+        command_line: entry.map(|entry| CommandLine {
+            text: entry.command_line.clone(),
+            evidence: entry.evidence.last().cloned().unwrap_or_default(),
+        }),
         labels: &labels,
     };
     let agent = agents::read(files, &around);

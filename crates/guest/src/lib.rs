@@ -3,6 +3,7 @@
 
 mod accounts;
 mod agents;
+pub mod boot;
 mod checksum;
 mod cloud_init;
 mod error;

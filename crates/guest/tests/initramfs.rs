@@ -50,10 +50,11 @@ fn cpio(paths: &[&str]) -> Vec<u8> {
         let file = folder.path().join(path);
         fs::create_dir_all(file.parent().unwrap()).unwrap();
         // Lengths that need padding, and content that does not compress to nothing.
-        let content: Vec<u8> = (0..20_000 + number as u32)
+        let content: Vec<u8> = (0_u32..)
             .flat_map(|word| word.wrapping_mul(2_654_435_761).to_le_bytes())
+            .take(80_000 + number)
             .collect();
-        fs::write(file, &content[..content.len() - number % 4]).unwrap();
+        fs::write(file, content).unwrap();
         let mut ancestors: Vec<&Path> = Path::new(path).ancestors().collect();
         ancestors.reverse();
         for ancestor in ancestors.into_iter().skip(1) {

@@ -1,6 +1,7 @@
 //! The facts about a disk, as the rules see them. What could not be read is [`Fact::Unknown`] and never guessed.
 
 mod agent;
+mod boot;
 mod disk;
 mod firewall;
 mod leftovers;
@@ -16,6 +17,10 @@ pub use self::{
     agent::{
         Account, Agent, CloudInit, Datasources, Expected, Identify, Ignition, Instance, Login, OtherAgent, Setting,
         Switches,
+    },
+    boot::{
+        Boot, BootEntry, BootLoader, DeviceFound, DevicePurpose, DeviceReference, DriverPlace, Drivers, FirmwareStart,
+        Kernel, NamedBy, NoStart,
     },
     disk::{FoundSystem, Mount, MountState, Partition, PartitionTable, Root, TableKind, TableProblem, Volume},
     firewall::{Filter, Firewall, Reach},
@@ -68,6 +73,8 @@ impl Unknown {
     /// Every code that a fact may carry.
     pub const CODES: &'static [&'static str] = &[
         "agent_start_not_known",
+        "boot_code_not_recognised",
+        "boot_default_not_known",
         "built_in_list_not_read",
         "config_not_read",
         "datasource_not_predicted",
@@ -87,6 +94,8 @@ impl Unknown {
         "initramfs_inside",
         "initramfs_too_large",
         "journal_dirty",
+        "kernel_configuration_not_found",
+        "kernel_version_not_known",
         "network_config_not_read",
         "no_system",
         "package_database_corrupt",
@@ -190,6 +199,8 @@ pub struct Facts {
     pub ignition: Fact<Option<Ignition>>,
     /// The name that a VM's SSH key is given to; `None` where no program does that.
     pub login: Fact<Option<Login>>,
+    /// How the disk starts.
+    pub boot: Boot,
     /// The SSH server.
     pub sshd: Fact<Sshd>,
     /// What keeps packets out.
@@ -214,6 +225,7 @@ impl Facts {
             cloud_init: Fact::Unknown(reason.clone()),
             ignition: Fact::Unknown(reason.clone()),
             login: Fact::Unknown(reason.clone()),
+            boot: Boot::unread(reason),
             sshd: Fact::Unknown(reason.clone()),
             firewall: Fact::Unknown(reason.clone()),
             leftovers: Fact::Unknown(reason.clone()),
