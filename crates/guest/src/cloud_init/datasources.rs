@@ -90,6 +90,8 @@ fn expected(
             == around.command_line.as_ref().map(|line| &line.evidence.path);
     let (wins, list) = match identify.and_then(|identify| identify.writes.as_ref()) {
         _ if from_command_line => ("command_line", own),
+        // Where one side is a mapping and the other a list, cloud-init's merger takes the weaker side's mapping.
+        Some(_) if config.value.get(LIST).is_some_and(|value| value.map().is_some()) => ("python", own),
         Some(written) => ("identify", written.as_slice()),
         None => ("python", own),
     };

@@ -4,6 +4,7 @@
 use super::{
     SETTINGS_LIMIT,
     command_line::CommandLine,
+    config::{LIST, names},
     shell::{read_lines, trim, unquote, without_comment, yaml_array},
 };
 use crate::{
@@ -11,6 +12,7 @@ use crate::{
     facts::Identify,
     files::{Files, Read},
     services::{self, Init, Start},
+    yaml::{self, Parsed},
 };
 
 /// Where distributions put the script.
@@ -299,6 +301,9 @@ impl Run<'_, '_, '_> {
             "search" => self.search(&policy, &mut identify)?,
             _ => {}
         }
+        if let Some(list) = identify.writes.take() {
+            identify.writes = as_cloud_init_reads(&list, program)?;
+        }
         Ok(identify)
     }
 
@@ -535,6 +540,19 @@ impl Configured {
         }
         self.evidence.insert(0, evidence);
         self.evidence.truncate(100);
+    }
+}
+
+/// What cloud-init makes of the list that is written for it. Words that are no YAML make a file that it skips.
+fn as_cloud_init_reads(list: &[String], program: &str) -> Read<Option<Vec<String>>> {
+    let unclear = || Unknown::new("config_not_read").with("path", program);
+    match yaml::parse(&format!("datasource_list: [ {} ]\n", list.join(", ")), 0) {
+        Parsed::Value(value) => match value.get(LIST) {
+            Some(value) => names(value).map(Some).ok_or_else(unclear),
+            None => Ok(None),
+        },
+        Parsed::Broken => Ok(None),
+        Parsed::Unclear => Err(unclear()),
     }
 }
 

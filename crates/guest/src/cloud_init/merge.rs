@@ -95,9 +95,14 @@ fn take_mergers(source: &mut Value) -> Result<Mergers, Unclear> {
         },
     };
     if named.is_empty() {
+        // `list()+dict()+str()`
+        let maps = Recurse {
+            maps: true,
+            ..Recurse::default()
+        };
         return Ok(Mergers {
-            dict: Some(Default::default()),
-            list: Some(Default::default()),
+            dict: Some((Dict::Keep, maps, false)),
+            list: Some((List::Replace, Recurse::default())),
             text: Some(false),
         });
     }

@@ -10,6 +10,8 @@ mod merge;
 mod seeds;
 mod shell;
 mod switches;
+#[cfg(test)]
+mod table;
 mod users;
 
 pub(crate) use command_line::CommandLine;
@@ -398,23 +400,10 @@ fn enabled(files: &Files<'_>, around: &Around<'_>) -> Read<(Option<&'static str>
 
 #[cfg(test)]
 mod tests {
-    use std::io::Read as _;
-
-    use super::*;
+    use super::{table::ds_identify, *};
     use crate::MemoryTree;
 
     const IDENTIFY: &str = "/etc/cloud/ds-identify.cfg";
-
-    /// A release's own script, as `tests/cloud_init/README.md` tells.
-    pub(super) fn ds_identify(release: &str) -> String {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cloud_init");
-        let packed = std::fs::read(format!("{folder}/ds-identify-{release}.gz")).unwrap();
-        let mut text = String::new();
-        flate2::read::GzDecoder::new(&packed[..])
-            .read_to_string(&mut text)
-            .unwrap();
-        text
-    }
 
     /// As Debian 12's cloud-init 22.4.2-1+deb12u4 leaves it.
     fn debian() -> MemoryTree {

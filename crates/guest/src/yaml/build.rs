@@ -22,8 +22,11 @@ pub(crate) fn parse(text: &str, file: u16) -> Parsed {
     }
     match build(text, file) {
         Ok(value) => Parsed::Value(value),
-        Err(Fault::Broken) if python::may_take_comment(text) => Parsed::Unclear,
-        Err(Fault::Broken) => Parsed::Broken,
+        Err(Fault::Broken) => match python::with_comments_apart(text).map(|text| build(&text, file)) {
+            Some(Ok(value)) => Parsed::Value(value),
+            Some(Err(Fault::Unclear)) => Parsed::Unclear,
+            Some(Err(Fault::Broken)) | None => Parsed::Broken,
+        },
         Err(Fault::Unclear) => Parsed::Unclear,
     }
 }

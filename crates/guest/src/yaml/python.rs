@@ -16,9 +16,22 @@ pub(super) fn rejects(text: &str) -> bool {
     })
 }
 
-/// Behind quotes and brackets PyYAML takes a comment without a space before it, which YAML 1.2 does not.
-pub(super) fn may_take_comment(text: &str) -> bool {
-    ["]#", "}#", "'#", "\"#"].iter().any(|odd| text.contains(odd))
+/// Behind quotes and brackets PyYAML takes a comment without a space before it, which YAML 1.2 does not: the text with
+/// that space, `None` where there is nothing to be changed.
+pub(super) fn with_comments_apart(text: &str) -> Option<String> {
+    const ENDS: &[char] = &[']', '}', '\'', '"'];
+    let mut apart = String::with_capacity(text.len());
+    let mut changed = false;
+    let mut before = ' ';
+    for c in text.chars() {
+        if c == '#' && ENDS.contains(&before) {
+            apart.push(' ');
+            changed = true;
+        }
+        apart.push(c);
+        before = c;
+    }
+    changed.then_some(apart)
 }
 
 /// PyYAML takes a tab in quotes, in blocks and in comments only; everywhere else it is an error.
