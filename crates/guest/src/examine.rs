@@ -10,7 +10,7 @@ use crate::{
     cloud_init::{self, Around, CommandLine},
     facts::{Mount, Root, System},
     files::{self, Files, Read},
-    firewall, leftovers, packages, partition, root, sshd, system,
+    firewall, leftovers, network, packages, partition, root, sshd, system,
     volumes::Volumes,
 };
 
@@ -59,6 +59,7 @@ fn read_system(files: &Files<'_>, volumes: &Volumes, started: &Started<'_>) -> F
         system: fact(system::read(files)),
         packages: Fact::Known(packages::read(files)),
         sshd: Fact::Known(sshd::read(files)),
+        network: Fact::Known(network::read(files)),
         firewall: firewall::read(files, &[22]),
         leftovers: Fact::Known(leftovers::read(files)),
         ..agents

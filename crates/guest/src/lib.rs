@@ -19,6 +19,7 @@ pub mod initramfs;
 mod layers;
 mod leftovers;
 mod mounts;
+mod network;
 pub mod packages;
 pub mod partition;
 mod root;

@@ -278,6 +278,12 @@ impl MemoryTree {
         self.put(path, MemoryNode::File(content.as_ref().into(), 0o644))
     }
 
+    /// Adds or replaces a file with the lower twelve bits of its mode.
+    #[must_use]
+    pub fn file_with_mode(self, path: &str, content: impl AsRef<[u8]>, mode: u16) -> Self {
+        self.put(path, MemoryNode::File(content.as_ref().into(), mode))
+    }
+
     /// Adds or replaces a file with mode 0755.
     #[must_use]
     pub fn program(self, path: &str, content: impl AsRef<[u8]>) -> Self {

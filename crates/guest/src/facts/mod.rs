@@ -5,6 +5,7 @@ mod boot;
 mod disk;
 mod firewall;
 mod leftovers;
+mod network;
 mod packages;
 mod sshd;
 mod system;
@@ -25,6 +26,7 @@ pub use self::{
     disk::{FoundSystem, Mount, MountState, Partition, PartitionTable, Root, TableKind, TableProblem, Volume},
     firewall::{Filter, Firewall, Reach},
     leftovers::{AuthorizedKeys, Found, Leftovers, MachineId, MachineIdState},
+    network::{Configurator, ConfiguratorKind, FixedName, Interface, InterfaceMatch, MatchBy, Network},
     packages::{DatabaseKind, PackageDatabase},
     sshd::Sshd,
     system::System,
@@ -203,6 +205,8 @@ pub struct Facts {
     pub boot: Boot,
     /// The SSH server.
     pub sshd: Fact<Sshd>,
+    /// How the network is set up at boot.
+    pub network: Fact<Network>,
     /// What keeps packets out.
     pub firewall: Fact<Firewall>,
     /// What the old machine left behind.
@@ -227,6 +231,7 @@ impl Facts {
             login: Fact::Unknown(reason.clone()),
             boot: Boot::unread(reason),
             sshd: Fact::Unknown(reason.clone()),
+            network: Fact::Unknown(reason.clone()),
             firewall: Fact::Unknown(reason.clone()),
             leftovers: Fact::Unknown(reason.clone()),
         }

@@ -57,6 +57,10 @@ pub enum ConfiguratorKind {
 }
 
 /// What one program does with one interface or with all that suit.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "answers to questions that have nothing to do with each other"
+)]
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Interface {
     /// What a network card must be to be meant, all of it; empty: any.

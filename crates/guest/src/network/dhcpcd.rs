@@ -13,7 +13,11 @@ const PATH: &str = "/etc/dhcpcd.conf";
 pub(super) fn read(files: &Files<'_>) -> Read<Vec<Interface>> {
     let text = files.read_text(PATH, CONFIG_LIMIT)?.unwrap_or_default();
     let all = parse(&text);
-    if all.len() > MAX_INTERFACES { Err(not_read(PATH)) } else { Ok(all) }
+    if all.len() > MAX_INTERFACES {
+        Err(not_read(PATH))
+    } else {
+        Ok(all)
+    }
 }
 
 /// The interface for every card first, then those that have a block of their own.

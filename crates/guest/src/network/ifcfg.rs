@@ -37,7 +37,9 @@ pub(super) fn read(files: &Files<'_>, family: &Family, for_manager: bool) -> Rea
         let path = format!("{}/{name}", family.folder);
         let text = files.read_text(&path, CONFIG_LIMIT)?.unwrap_or_default();
         let values = variables(&text);
-        let is_managed = values.iter().all(|(key, value, _)| *key != "NM_CONTROLLED" || is_yes(value));
+        let is_managed = values
+            .iter()
+            .all(|(key, value, _)| *key != "NM_CONTROLLED" || is_yes(value));
         if !for_manager || is_managed {
             all.push(interface(&values, &text, &path, name, family.is_suse));
         }
@@ -49,7 +51,12 @@ pub(super) fn read(files: &Files<'_>, family: &Family, for_manager: bool) -> Rea
 fn is_taken(name: &str) -> bool {
     name.strip_prefix("ifcfg-").is_some_and(|rest| {
         let ending = rest.rsplit_once('.').map_or("", |(_, ending)| ending);
-        !rest.is_empty() && !rest.ends_with('~') && !matches!(ending, "bak" | "orig" | "rpmsave" | "rpmnew" | "rpmorig" | "old" | "template" | "scpmbackup")
+        !rest.is_empty()
+            && !rest.ends_with('~')
+            && !matches!(
+                ending,
+                "bak" | "orig" | "rpmsave" | "rpmnew" | "rpmorig" | "old" | "template" | "scpmbackup"
+            )
     })
 }
 
@@ -61,7 +68,10 @@ fn variables(text: &str) -> Vec<(&str, &str, u32)> {
             continue;
         };
         let value = match value.chars().next() {
-            Some(quote @ ('"' | '\'')) => value.get(1..).and_then(|rest| rest.split(quote).next()).unwrap_or_default(),
+            Some(quote @ ('"' | '\'')) => value
+                .get(1..)
+                .and_then(|rest| rest.split(quote).next())
+                .unwrap_or_default(),
             _ => value.split_whitespace().next().unwrap_or_default(),
         };
         all.push((key.trim(), value, number));
@@ -75,7 +85,10 @@ fn is_yes(value: &str) -> bool {
 
 fn interface(values: &[(&str, &str, u32)], text: &str, path: &str, file: &str, is_suse: bool) -> Interface {
     let value = |wanted: &str| {
-        let found = values.iter().rev().find(|(key, value, _)| *key == wanted && !value.is_empty());
+        let found = values
+            .iter()
+            .rev()
+            .find(|(key, value, _)| *key == wanted && !value.is_empty());
         found.map(|(_, value, line)| (*value, Evidence::path(path).line(*line).value(value)))
     };
     let says_no = |wanted: &str| value(wanted).is_some_and(|(value, _)| !is_yes(value));
@@ -103,7 +116,8 @@ fn interface(values: &[(&str, &str, u32)], text: &str, path: &str, file: &str, i
     }
     interface.sets_mac = value(if is_suse { "LLADDR" } else { "MACADDR" }).map(|(_, evidence)| evidence);
     interface.automatic = if is_suse {
-        value("STARTMODE").is_some_and(|(mode, _)| matches!(mode, "auto" | "hotplug" | "boot" | "onboot" | "on" | "nfsroot"))
+        value("STARTMODE")
+            .is_some_and(|(mode, _)| matches!(mode, "auto" | "hotplug" | "boot" | "onboot" | "on" | "nfsroot"))
     } else {
         !says_no("ONBOOT")
     };
@@ -125,7 +139,10 @@ fn interface(values: &[(&str, &str, u32)], text: &str, path: &str, file: &str, i
         };
         if is_numbered("IPADDR") || *key == "IPV6ADDR" {
             interface.addresses.push(evidence());
-        } else if key.strip_prefix("DNS").is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit())) {
+        } else if key
+            .strip_prefix("DNS")
+            .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit()))
+        {
             interface.name_servers.push(evidence());
         }
     }
@@ -138,7 +155,11 @@ fn interface(values: &[(&str, &str, u32)], text: &str, path: &str, file: &str, i
         Some("bridge".to_owned())
     } else {
         match kind.as_str() {
-            "" | "ethernet" => interface.matches.iter().find_map(|one| special(&one.value)).map(str::to_owned),
+            "" | "ethernet" => interface
+                .matches
+                .iter()
+                .find_map(|one| special(&one.value))
+                .map(str::to_owned),
             other => Some(other.to_owned()),
         }
     };

@@ -61,9 +61,16 @@ impl Named {
             Self::Files(pattern) => expand(files, &absolute(pattern)),
             Self::Directory(folder) => {
                 let folder = absolute(folder.trim_end_matches('/'));
-                let is_plain = |name: &&String| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
+                let is_plain = |name: &&String| {
+                    name.bytes()
+                        .all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
+                };
                 let names = files.list(&folder)?;
-                Ok(names.iter().filter(is_plain).map(|name| format!("{folder}/{name}")).collect())
+                Ok(names
+                    .iter()
+                    .filter(is_plain)
+                    .map(|name| format!("{folder}/{name}"))
+                    .collect())
             }
         }
     }
@@ -107,7 +114,11 @@ impl Stanzas {
                         continue;
                     };
                     let index = self.interface(name, path, evidence());
-                    let family = if words.clone().any(|word| word == "inet6") { Family::Six } else { Family::Four };
+                    let family = if words.clone().any(|word| word == "inet6") {
+                        Family::Six
+                    } else {
+                        Family::Four
+                    };
                     let methods: Vec<&str> = words.collect();
                     if let Some(interface) = self.interfaces.get_mut(index) {
                         method(interface, family, methods.get(1).copied().unwrap_or_default());
@@ -151,7 +162,8 @@ impl Stanzas {
         for (name, index) in &self.by_name {
             if let Some(interface) = self.interfaces.get_mut(*index) {
                 // ifupdown also takes patterns (`auto /eth*`); only the plain ones are told.
-                interface.automatic = self.automatic.contains(name) || self.automatic.iter().any(|pattern| is_for(pattern, name));
+                interface.automatic =
+                    self.automatic.contains(name) || self.automatic.iter().any(|pattern| is_for(pattern, name));
             }
         }
         self.interfaces
@@ -187,7 +199,9 @@ fn option(interface: &mut Interface, family: Family, key: &str, values: &[&str],
     match (key, values.first().copied().unwrap_or_default()) {
         ("address", address) if !address.is_empty() => interface.addresses.push(evidence().value(address)),
         ("dns-nameservers" | "dns-nameserver", _) => {
-            interface.name_servers.extend(values.iter().map(|server| evidence().value(server)));
+            interface
+                .name_servers
+                .extend(values.iter().map(|server| evidence().value(server)));
         }
         ("hwaddress", _) => {
             let address = values.last().copied().unwrap_or_default();
@@ -196,7 +210,7 @@ fn option(interface: &mut Interface, family: Family, key: &str, values: &[&str],
             }
         }
         // ifupdown2 and ifupdown-ng.
-        ("use", "dhcp") | ("inet", "dhcp") => interface.dhcp4 = true,
+        ("use" | "inet", "dhcp") => interface.dhcp4 = true,
         ("inet6", "dhcp" | "auto") => interface.dynamic6 = true,
         ("accept_ra", "1" | "2") | ("autoconf", "1") if family == Family::Six => interface.dynamic6 = true,
         ("bridge_ports" | "bridge-ports", _) => interface.special = Some("bridge".to_owned()),

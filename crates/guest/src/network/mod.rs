@@ -218,10 +218,16 @@ fn special(name: &str) -> Option<&'static str> {
         return Some("loopback");
     }
     // `eth0.100`
-    if name.split_once('.').is_some_and(|(card, tag)| !card.is_empty() && tag.parse::<u16>().is_ok()) {
+    if name
+        .split_once('.')
+        .is_some_and(|(card, tag)| !card.is_empty() && tag.parse::<u16>().is_ok())
+    {
         return Some("vlan");
     }
-    SPECIAL_NAMES.iter().find(|(prefix, _)| name.starts_with(prefix)).map(|(_, kind)| *kind)
+    SPECIAL_NAMES
+        .iter()
+        .find(|(prefix, _)| name.starts_with(prefix))
+        .map(|(_, kind)| *kind)
 }
 
 /// Does a name suit a shell's pattern?

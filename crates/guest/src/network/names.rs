@@ -57,7 +57,10 @@ pub(super) fn name_servers(files: &Files<'_>) -> Read<Vec<Evidence>> {
     let servers = lines.filter_map(|(number, line)| {
         let mut words = line.split_whitespace();
         let is_server = words.next() == Some("nameserver");
-        words.next().filter(|_| is_server).map(|server| Evidence::path(PATH).line(number).value(server))
+        words
+            .next()
+            .filter(|_| is_server)
+            .map(|server| Evidence::path(PATH).line(number).value(server))
     });
     Ok(servers.take(MAX_FILES).collect())
 }
@@ -96,7 +99,8 @@ fn rules(text: &str, path: &str) -> Vec<FixedName> {
             continue;
         }
         let value = |key: &str| rule.split_once(key).and_then(|(_, rest)| rest.split('"').next());
-        let is_network = value("SUBSYSTEM==\"").or(value("SUBSYSTEMS==\"")) == Some("net") || rule.contains("ATTR{type}==\"1\"");
+        let is_network =
+            value("SUBSYSTEM==\"").or(value("SUBSYSTEMS==\"")) == Some("net") || rule.contains("ATTR{type}==\"1\"");
         // `NAME==` asks and `NAME=` gives; `KERNEL==`, which ends alike, asks as well.
         let name = value(" NAME=\"").or(value(",NAME=\"")).or(value(" NAME:=\""));
         if let (true, Some(name)) = (is_network, name)
@@ -104,7 +108,9 @@ fn rules(text: &str, path: &str) -> Vec<FixedName> {
             // What udev makes of other properties is no name of one card.
             && !name.contains(['$', '%'])
         {
-            let mac = value("ATTR{address}==\"").or(value("SYSFS{address}==\"")).or(value("ATTRS{address}==\""));
+            let mac = value("ATTR{address}==\"")
+                .or(value("SYSFS{address}==\""))
+                .or(value("ATTRS{address}==\""));
             all.push(FixedName {
                 name: name.to_owned(),
                 mac: mac.filter(|mac| mac.contains(':')).map(str::to_owned),

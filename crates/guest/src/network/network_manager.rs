@@ -10,8 +10,14 @@ use crate::{
 
 use super::{CONFIG_LIMIT, MAX_INTERFACES, ifcfg, ini, not_read, special};
 
+/// Permissions of everybody but the owner: with any of them a profile is not taken.
+const OTHERS: u16 = 0o077;
+
 /// Where profiles stand; one in the first folder hides one of the same name in the second.
-const FOLDERS: [&str; 2] = ["/etc/NetworkManager/system-connections", "/usr/lib/NetworkManager/system-connections"];
+const FOLDERS: [&str; 2] = [
+    "/etc/NetworkManager/system-connections",
+    "/usr/lib/NetworkManager/system-connections",
+];
 
 /// Where settings of the program itself stand, in the order in which they are read (NetworkManager.conf(5)).
 const SETTINGS: [&str; 2] = ["/usr/lib/NetworkManager/conf.d", "/etc/NetworkManager/conf.d"];
@@ -35,7 +41,9 @@ pub(super) fn read(files: &Files<'_>) -> Read<Vec<Interface>> {
     let mut all = Vec::new();
     for path in paths.values() {
         // A profile that others may read is not taken; neither is a link to /dev/null, which hides one.
-        let is_taken = files.stat(path)?.is_some_and(|stat| stat.mode & 0o077 == 0 || !path.starts_with("/etc/"));
+        let is_taken = files
+            .stat(path)?
+            .is_some_and(|stat| stat.mode & OTHERS == 0 || !path.starts_with("/etc/"));
         if is_taken && let Some(text) = files.read_text(path, CONFIG_LIMIT)? {
             all.extend(profile(&text, path));
         }
@@ -56,7 +64,20 @@ pub(super) fn read(files: &Files<'_>) -> Read<Vec<Interface>> {
 
 /// Names that editors and package managers leave (`nm_keyfile_utils_should_ignore_filename`).
 fn is_left_out(name: &str) -> bool {
-    name.starts_with('.') || name.ends_with('~') || [".rpmsave", ".rpmnew", ".bak", ".orig", ".rej", ".tmp", ".dpkg-old", ".dpkg-dist"].iter().any(|ending| name.ends_with(ending))
+    name.starts_with('.')
+        || name.ends_with('~')
+        || [
+            ".rpmsave",
+            ".rpmnew",
+            ".bak",
+            ".orig",
+            ".rej",
+            ".tmp",
+            ".dpkg-old",
+            ".dpkg-dist",
+        ]
+        .iter()
+        .any(|ending| name.ends_with(ending))
 }
 
 /// `no-auto-default=*`: a card without a profile is left alone. Red Hat's NetworkManager-config-server says so.
@@ -86,11 +107,18 @@ fn no_auto_default(files: &Files<'_>) -> Read<Option<Evidence>> {
 fn profile(text: &str, path: &str) -> Option<Interface> {
     let entries = ini::read(text);
     let value = |section: &str, key: &str| {
-        let found = entries.iter().rev().find(|entry| entry.section == section && entry.key == key)?;
+        let found = entries
+            .iter()
+            .rev()
+            .find(|entry| entry.section == section && entry.key == key)?;
         Some((found.value, Evidence::path(path).line(found.line)))
     };
     let kind = value("connection", "type").map_or("", |(kind, _)| kind);
-    let card = if kind == "802-3-ethernet" { "802-3-ethernet" } else { "ethernet" };
+    let card = if kind == "802-3-ethernet" {
+        "802-3-ethernet"
+    } else {
+        "ethernet"
+    };
     let (_, evidence) = value("connection", "id").or_else(|| value("connection", "type"))?;
     let mut interface = Interface {
         automatic: value("connection", "autoconnect").is_none_or(|(value, _)| !matches!(value, "false" | "no" | "0")),
@@ -133,12 +161,16 @@ fn profile(text: &str, path: &str) -> Option<Interface> {
         for entry in own().filter(|entry| entry.key.starts_with("address") && entry.key != "address-data") {
             for address in entry.value.split(';').filter(|address| !address.is_empty()) {
                 let address = address.split(',').next().unwrap_or_default();
-                interface.addresses.push(Evidence::path(path).line(entry.line).value(address));
+                interface
+                    .addresses
+                    .push(Evidence::path(path).line(entry.line).value(address));
             }
         }
         for entry in own().filter(|entry| entry.key == "dns") {
             for server in entry.value.split([';', ',']).filter(|server| !server.is_empty()) {
-                interface.name_servers.push(Evidence::path(path).line(entry.line).value(server));
+                interface
+                    .name_servers
+                    .push(Evidence::path(path).line(entry.line).value(server));
             }
         }
         let has_address = own().any(|entry| entry.key.starts_with("address"));

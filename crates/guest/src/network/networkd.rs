@@ -93,7 +93,10 @@ pub(super) fn read(files: &Files<'_>) -> Read<Vec<Interface>> {
 }
 
 fn is_yes(value: &str) -> bool {
-    matches!(value.to_ascii_lowercase().as_str(), "yes" | "true" | "1" | "on" | "y" | "t")
+    matches!(
+        value.to_ascii_lowercase().as_str(),
+        "yes" | "true" | "1" | "on" | "y" | "t"
+    )
 }
 
 fn interface(unit: &Unit) -> Interface {
@@ -105,7 +108,13 @@ fn interface(unit: &Unit) -> Interface {
     };
     let mut accepts: Option<bool> = None;
     let mut local = false;
-    for Setting { section, key, value, evidence } in unit.settings() {
+    for Setting {
+        section,
+        key,
+        value,
+        evidence,
+    } in unit.settings()
+    {
         match (section.as_str(), key.as_str()) {
             ("Match", key) if !value.is_empty() => {
                 let by = match key {
@@ -114,7 +123,11 @@ fn interface(unit: &Unit) -> Interface {
                     _ => MatchBy::Other,
                 };
                 // Without a name, the condition tells nothing.
-                let value = if by == MatchBy::Other { format!("{key}={value}") } else { value };
+                let value = if by == MatchBy::Other {
+                    format!("{key}={value}")
+                } else {
+                    value
+                };
                 interface.matches.push(InterfaceMatch { by, value, evidence });
             }
             ("Network", "DHCP") => {

@@ -68,7 +68,9 @@ fn add(all: &mut BTreeMap<String, Interface>, name: &str, value: &str, evidence:
     let words: Vec<&str> = value.split_whitespace().collect();
     match kind {
         "" | "ipv6" => {
-            interface.dhcp4 |= words.iter().any(|word| matches!(word.to_ascii_uppercase().as_str(), "DHCP" | "SYNCDHCP" | "NOSYNCDHCP"));
+            interface.dhcp4 |= words
+                .iter()
+                .any(|word| matches!(word.to_ascii_uppercase().as_str(), "DHCP" | "SYNCDHCP" | "NOSYNCDHCP"));
             interface.dynamic6 |= words.contains(&"accept_rtadv");
             for pair in words.windows(2) {
                 if let [family, address] = pair
