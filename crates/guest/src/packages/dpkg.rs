@@ -16,6 +16,9 @@ const STATUS: &str = "/var/lib/dpkg/status";
 /// are left when dpkg was stopped in the middle, or the machine was copied then.
 const UPDATES: &str = "/var/lib/dpkg/updates";
 
+/// Most steps that are told apart; dpkg writes the whole status after 250 (`MAXUPDATES`).
+const MAX_UPDATES: usize = 1000;
+
 /// Images without dpkg keep one file a package here, and no state: what is named is installed.
 const PARTS: &str = "/var/lib/dpkg/status.d";
 
@@ -46,13 +49,18 @@ pub(super) fn read(files: &Files<'_>, found: &mut Vec<Database>) {
 
 /// The packages after the steps that stand in [`UPDATES`].
 fn updated(files: &Files<'_>, mut packages: Vec<Package>) -> Read<Vec<Package>> {
-    for name in parts(files, UPDATES)?.unwrap_or_default() {
+    let names = parts(files, UPDATES)?.unwrap_or_default();
+    if names.len() > MAX_UPDATES {
+        return Err(corrupt(UPDATES));
+    }
+    for name in names {
         // Others (`tmp.i`) are not yet or no longer part of it.
         if !name.bytes().all(|byte| byte.is_ascii_digit()) {
             continue;
         }
         let path = format!("{UPDATES}/{name}");
-        for stanza in stanzas(&files.read(&path, DESCRIPTION_LIMIT)?.unwrap_or_default()) {
+        let text = files.read(&path, DESCRIPTION_LIMIT)?.unwrap_or_default();
+        for stanza in stanzas(&path, &text)?.into_iter().take(1) {
             let architecture = word_of(stanza.architecture);
             // One name may be installed for several architectures; what is purged tells none.
             packages.retain(|package| {
@@ -92,17 +100,13 @@ struct Stanza<'a> {
 
 /// The packages of a control file. `state` holds for those that tell none.
 fn packages(path: &str, text: &[u8], state: Option<State>) -> Read<Vec<Package>> {
-    let stanzas = stanzas(text);
+    let stanzas = stanzas(path, text)?;
     let packages = stanzas.iter().filter_map(|stanza| package(path, stanza, state));
-    let packages: Vec<Package> = packages.take(MAX_PACKAGES + 1).collect();
-    if packages.len() > MAX_PACKAGES {
-        return Err(corrupt(path));
-    }
-    Ok(packages)
+    Ok(packages.collect())
 }
 
 /// The stanzas of a control file that name a package; an empty line ends each.
-fn stanzas(text: &[u8]) -> Vec<Stanza<'_>> {
+fn stanzas<'a>(path: &str, text: &'a [u8]) -> Read<Vec<Stanza<'a>>> {
     let mut stanzas = Vec::new();
     let mut stanza = Stanza::default();
     for (number, line) in numbered_lines(text).chain([(0, &b""[..])]) {
@@ -111,6 +115,9 @@ fn stanzas(text: &[u8]) -> Vec<Stanza<'_>> {
                 stanzas.push(stanza);
             }
             stanza = Stanza::default();
+            if stanzas.len() > MAX_PACKAGES {
+                return Err(corrupt(path));
+            }
             continue;
         }
         // The next lines of a long field begin with a space and are none that is asked for.
@@ -130,7 +137,7 @@ fn stanzas(text: &[u8]) -> Vec<Stanza<'_>> {
             stanza.state = Some(state_of(value));
         }
     }
-    stanzas
+    Ok(stanzas)
 }
 
 /// `None` for what is no package: a name without version is one that dpkg only remembers being told of.

@@ -12,8 +12,8 @@ pub(super) const IN_ORDER: usize = 64 << 10;
 /// Bytes that are read at once of a file whose pages point to and fro: the beginning of one of rpm's headers.
 pub(super) const TO_AND_FRO: usize = 16 << 10;
 
-/// Most bytes that are read of one database, whichever way its pages point: rpm's largest have some 300 MB.
-const BUDGET: u64 = 1 << 30;
+/// Most bytes that are read and given out of one database, whichever way its pages point; rpm's largest have some 300 MB.
+const BUDGET: u64 = 2 << 30;
 
 /// A file and the window of it that was read last.
 pub(super) struct Window<'a> {
@@ -54,12 +54,10 @@ impl<'a> Window<'a> {
     pub(super) fn read(&mut self, offset: u64, len: usize) -> Read<&[u8]> {
         let end = offset.checked_add(len as u64).filter(|end| *end <= self.size);
         let end = end.ok_or_else(|| corrupt(self.path))?;
+        self.spend(len)?;
         if offset < self.start || end > self.start.saturating_add(self.bytes.len() as u64) {
             let wanted = len.max(self.at_once);
-            self.budget = self
-                .budget
-                .checked_sub(wanted as u64)
-                .ok_or_else(|| corrupt(self.path))?;
+            self.spend(wanted)?;
             let read = self.files.read_at(self.path, offset, wanted)?;
             self.bytes = read.unwrap_or_default();
             self.start = offset;
@@ -67,5 +65,11 @@ impl<'a> Window<'a> {
         let from = usize::try_from(offset - self.start).unwrap_or(usize::MAX);
         let bytes = from.checked_add(len).and_then(|to| self.bytes.get(from..to));
         bytes.ok_or_else(|| corrupt(self.path))
+    }
+
+    fn spend(&mut self, bytes: usize) -> Read<()> {
+        let left = self.budget.checked_sub(bytes as u64);
+        self.budget = left.ok_or_else(|| corrupt(self.path))?;
+        Ok(())
     }
 }

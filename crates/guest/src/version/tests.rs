@@ -122,6 +122,11 @@ fn version() -> impl Strategy<Value = String> {
     prop::collection::vec(piece, 0..7).prop_map(|pieces| pieces.concat())
 }
 
+/// Three versions of one form.
+fn well_formed(form: &'static str) -> impl Strategy<Value = Vec<String>> {
+    prop::collection::vec(form, 3)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
     #[test]
@@ -142,11 +147,28 @@ proptest! {
 
     #[test]
     fn the_order_of_dpkg_and_rpm_and_gentoo_is_one(one in version(), two in version(), three in version()) {
-        // The others are not transitive by their own rules: vercmp leaves out a release that one of two lacks.
+        // The others are not so for every text, by their own rules: vercmp leaves out a release that one of two lacks.
         for rules in [Rules::Dpkg, Rules::Rpm, Rules::Portage, Rules::Plain] {
             let mut sorted = [&one, &two, &three];
             sorted.sort_by(|left, right| compare(rules, left, right));
             prop_assert_ne!(compare(rules, sorted[0], sorted[2]), Ordering::Greater, "{:?} {:?}", rules, sorted);
+        }
+    }
+
+    #[test]
+    fn the_order_of_well_formed_versions_is_one(
+        gentoo in well_formed("[0-9]{1,2}(\\.[0-9]{1,2}){0,2}[ab]?(_(alpha|rc|p)[0-2]?){0,2}(-r[0-2])?"),
+        arch in well_formed("([0-2]:)?[0-9]{1,2}(\\.[0-9]{1,2}){0,2}(\\.?rc[0-2])?-[0-9]{1,2}"),
+        freebsd in well_formed("[0-9]{1,2}(\\.[0-9]{1,2}){0,2}([ab][0-2]?)?(\\.(alpha|beta|rc)[0-2])?(_[0-2])?(,[0-2])?"),
+    ) {
+        for (rules, mut versions) in [
+            (Rules::Apk, gentoo.clone()),
+            (Rules::Portage, gentoo),
+            (Rules::Pacman, arch),
+            (Rules::Freebsd, freebsd),
+        ] {
+            versions.sort_by(|left, right| compare(rules, left, right));
+            prop_assert_ne!(compare(rules, &versions[0], &versions[2]), Ordering::Greater, "{:?} {:?}", rules, versions);
         }
     }
 

@@ -26,6 +26,9 @@ const MAX_VALUE: i32 = 64 << 20;
 /// Bytes of a database that may be read out of its blobs; see [`Database::blob`].
 const BUDGET: u64 = 1 << 30;
 
+/// Bytes that all texts of a query may have together.
+const MAX_TEXTS: usize = 16 << 20;
+
 /// A database in memory.
 pub(super) struct Database<'p> {
     connection: Connection,
@@ -116,10 +119,22 @@ impl Database<'_> {
 
     /// The first three columns of a query, as text.
     pub(super) fn texts(&self, query: &str, most: usize) -> Read<Vec<[String; 3]>> {
-        self.rows(query, most, |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?]))
+        let mut left = MAX_TEXTS;
+        self.rows(query, most, |row| {
+            let texts: [String; 3] = [row.get(0)?, row.get(1)?, row.get(2)?];
+            // Rows may share their pages in a hostile database.
+            let spent = left.checked_sub(texts.iter().map(String::len).sum());
+            left = spent.ok_or(rusqlite::Error::InvalidQuery)?;
+            Ok(texts)
+        })
     }
 
-    fn rows<T>(&self, query: &str, most: usize, row: fn(&rusqlite::Row<'_>) -> rusqlite::Result<T>) -> Read<Vec<T>> {
+    fn rows<T>(
+        &self,
+        query: &str,
+        most: usize,
+        row: impl FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
+    ) -> Read<Vec<T>> {
         let read = || -> rusqlite::Result<Vec<T>> {
             let mut statement = self.connection.prepare(query)?;
             let rows = statement.query_map([], row)?;
