@@ -40,7 +40,7 @@ pub(crate) enum Start {
     Yes(String, Vec<Evidence>),
     /// Masked, by this link or empty file.
     Masked(Evidence),
-    /// Something would start it, but the first place keeps it from running: a condition, a required unit, a switch.
+    /// Something would start it, but the first place keeps it from running: a condition or a switch.
     Blocked(String, Vec<Evidence>),
     /// Nothing starts it; where a link or line would stand that does.
     No(Vec<Evidence>),
@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn a_condition_or_a_required_unit_keeps_it_from_running() {
+    fn a_condition_keeps_it_from_running() {
         let tree = debian().symlink(WANTS, "x").file(
             "/etc/systemd/system/ssh.service.d/10.conf",
             "[Unit]\nConditionPathExists=!/etc/off\n",
@@ -344,18 +344,6 @@ mod tests {
                 Some("/etc/systemd/system/ssh.service.d/10.conf"),
                 Some(2)
             )
-        );
-
-        let requires = tree
-            .file(
-                "/etc/systemd/system/ssh.service.d/20.conf",
-                "[Unit]\nRequires=keys.service\n",
-            )
-            .file("/usr/lib/systemd/system/keys.service", "[Unit]\n");
-        assert!(matches!(ssh(&requires).unwrap(), Start::Yes(..)));
-        let masked = requires.symlink("/etc/systemd/system/keys.service", "/dev/null");
-        assert!(
-            matches!(ssh(&masked).unwrap(), Start::Blocked(_, places) if places[0].value.as_deref() == Some("Requires=keys.service"))
         );
     }
 

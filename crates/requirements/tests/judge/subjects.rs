@@ -46,9 +46,14 @@ fn facts() -> Facts {
         expected: Fact::Unknown(Unknown::new("no_system")),
     }));
     facts.sshd = Fact::Known(Sshd {
+        kind: Some("openssh".to_owned()),
         installed: Fact::Known(true),
         enabled: Fact::Known(true),
         not_started_because: None,
+        started_by: Some("ssh.service".to_owned()),
+        ports: Fact::Known(SshdSetting::default_of(vec![22])),
+        config: Fact::Known(None),
+        host_keys: Fact::Unknown(Unknown::new("sshd_not_installed")),
         installed_evidence: vec![Evidence::path("/usr/sbin/sshd")],
         enabled_evidence: vec![Evidence::path(
             "/etc/systemd/system/multi-user.target.wants/ssh.service",
@@ -209,9 +214,14 @@ pub(crate) fn bare(id: &str, version: &str) -> Subject {
         facts.agent = Fact::Known(None);
         facts.datasources = Fact::Known(None);
         facts.sshd = Fact::Known(Sshd {
+            kind: None,
             installed: Fact::Known(false),
             enabled: Fact::Known(false),
             not_started_because: Some("not_installed".to_owned()),
+            started_by: None,
+            ports: Fact::Unknown(Unknown::new("sshd_not_installed")),
+            config: Fact::Known(None),
+            host_keys: Fact::Unknown(Unknown::new("sshd_not_installed")),
             installed_evidence: Vec::new(),
             enabled_evidence: Vec::new(),
         });

@@ -8,7 +8,7 @@ mod unit;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-pub(crate) use self::index::UNIT_LIMIT;
+pub(crate) use self::{index::UNIT_LIMIT, unit::Entry};
 use self::{
     index::{Index, Named},
     preset::{Preset, Presets},
@@ -20,9 +20,6 @@ use crate::{
 
 /// Units that one boot starts; a desktop has less than 500.
 const MAX_UNITS: usize = 8192;
-
-/// Rounds in which units fall out because one that they require cannot start.
-const MAX_ROUNDS: usize = 16;
 
 /// cloud-init's generator adds this target to the boot unless cloud-init is switched off.
 const CLOUD_TARGET: &str = "cloud-init.target";
@@ -54,7 +51,7 @@ pub(crate) enum State {
 #[derive(Debug, Clone)]
 struct Edge {
     to: String,
-    /// Does the asking unit fail without it?
+    /// Can the asking unit not do without it?
     hard: bool,
     place: Evidence,
 }
@@ -67,8 +64,6 @@ pub(crate) struct Boot {
     is_first: bool,
     /// Units that are started, each with the unit that asks for it and where.
     reached: BTreeMap<String, Option<(String, Evidence)>>,
-    /// Units that would be started but require one that cannot be.
-    broken: BTreeMap<String, Evidence>,
     /// Why the rest is not known, if some unit could not be read.
     trouble: Option<Unknown>,
 }
@@ -118,10 +113,6 @@ impl Boot {
         };
         if self.reached.contains_key(&unit) {
             let mut places = self.chain(&unit);
-            if let Some(place) = self.broken.get(&unit) {
-                places.insert(0, place.clone());
-                return Ok(State::Blocked(unit, places));
-            }
             let entries = self.index.entries(files, &unit, &path)?;
             if let Some(place) = condition::blocking(files, &unit, &entries, self.is_first)? {
                 places.insert(0, place);
@@ -151,7 +142,20 @@ impl Boot {
 
     /// Is this unit part of the boot?
     pub(crate) fn reaches(&self, unit: &str) -> bool {
-        self.reached.contains_key(unit) && !self.broken.contains_key(unit)
+        self.reached.contains_key(unit)
+    }
+
+    /// Every unit that is part of the boot.
+    pub(crate) fn units(&self) -> impl Iterator<Item = &str> {
+        self.reached.keys().map(String::as_str)
+    }
+
+    /// The entries of a unit and its drop-ins, aliases resolved; `None` where there is no such unit or it is masked.
+    pub(crate) fn entries(&self, files: &Files<'_>, name: &str) -> Read<Option<Vec<Entry>>> {
+        match self.index.find(files, name)? {
+            Named::Unit(unit, path) => self.index.entries(files, &unit, &path).map(Some),
+            Named::Masked(_) | Named::Missing => Ok(None),
+        }
     }
 
     /// Where a unit is asked for; where a service asks, also what starts that one.
@@ -177,68 +181,50 @@ impl Boot {
         })
     }
 
-    /// Goes through everything that is asked for. What requires a unit that cannot start is left out, and with it what
-    /// only it asks for, until nothing changes.
+    /// Goes through everything that is asked for.
     fn follow(&mut self, files: &Files<'_>, root: &str, added: &BTreeMap<String, Vec<Edge>>) {
-        let mut known: BTreeMap<String, Vec<(Edge, Option<String>)>> = BTreeMap::new();
-        for _ in 0..MAX_ROUNDS {
-            self.reached = BTreeMap::from([(root.to_owned(), None)]);
-            let mut waiting = VecDeque::from([root.to_owned()]);
-            while let Some(unit) = waiting.pop_front() {
-                if self.broken.contains_key(&unit) {
-                    continue;
-                }
-                if !known.contains_key(&unit) {
-                    let edges = self.note(self.edges(files, &unit));
-                    let generated = added.get(&unit).into_iter().flatten().cloned();
-                    let mut found = Vec::new();
-                    for edge in edges.into_iter().chain(generated) {
-                        let to = match self.index.find(files, &edge.to) {
-                            Ok(Named::Unit(to, _)) => Some(to),
-                            Ok(Named::Masked(_) | Named::Missing) => None,
-                            Err(unknown) => {
-                                self.trouble.get_or_insert(unknown);
-                                continue;
-                            }
-                        };
-                        found.push((edge, to));
+        self.reached = BTreeMap::from([(root.to_owned(), None)]);
+        // Units that default.target cannot do without.
+        let mut needed = BTreeSet::from([root.to_owned()]);
+        let mut failed = false;
+        // Units whose wishes are to be followed, those of needed ones first: they are told apart by `needed`.
+        let mut waiting = VecDeque::from([root.to_owned()]);
+        while let Some(unit) = waiting.pop_front() {
+            let edges = self.note(self.edges(files, &unit));
+            for edge in edges.iter().chain(added.get(&unit).into_iter().flatten()) {
+                let to = match self.index.find(files, &edge.to) {
+                    Ok(Named::Unit(to, _)) => to,
+                    Ok(named) => {
+                        let cannot = matches!(named, Named::Masked(_)) || self.is_plain(&edge.to);
+                        failed |= edge.hard && needed.contains(&unit) && cannot;
+                        continue;
                     }
-                    known.insert(unit.clone(), found);
-                }
-                for (edge, to) in known.get(&unit).into_iter().flatten() {
-                    if let Some(to) = to
-                        && !self.reached.contains_key(to)
-                        && self.reached.len() < MAX_UNITS
-                    {
-                        self.reached
-                            .insert(to.clone(), Some((unit.clone(), edge.place.clone())));
-                        waiting.push_back(to.clone());
+                    Err(unknown) => {
+                        self.trouble.get_or_insert(unknown);
+                        continue;
                     }
+                };
+                let is_new = !self.reached.contains_key(&to);
+                if is_new && self.reached.len() < MAX_UNITS {
+                    self.reached
+                        .insert(to.clone(), Some((unit.clone(), edge.place.clone())));
+                    waiting.push_back(to.clone());
+                }
+                if edge.hard && needed.contains(&unit) && needed.insert(to.clone()) && !is_new {
+                    // Seen before as something merely wanted: once more, now that it is needed.
+                    waiting.push_back(to);
                 }
             }
-            let failing: Vec<(String, Evidence)> = known
-                .iter()
-                .filter(|(unit, _)| self.reaches(unit) && unit::suffix(unit) != "target")
-                .filter_map(|(unit, edges)| {
-                    let (edge, _) = edges
-                        .iter()
-                        .find(|(edge, to)| edge.hard && self.cannot_start(edge, to.as_deref()))?;
-                    Some((unit.clone(), edge.place.clone()))
-                })
-                .collect();
-            if failing.is_empty() {
-                return;
-            }
-            self.broken.extend(failing);
+        }
+        if failed {
+            // The boot's own target cannot start, and with it nothing does.
+            self.reached.clear();
         }
     }
 
-    /// A unit that does not exist is made by a generator for all that is known here, unless it is a plain service.
-    fn cannot_start(&self, edge: &Edge, to: Option<&str>) -> bool {
-        if let Some(to) = to {
-            return self.broken.contains_key(to);
-        }
-        let plain = matches!(unit::suffix(&edge.to), "service" | "socket") && !edge.to.contains('@');
+    /// A unit of another kind or an instance that is not there may be a generator's.
+    fn is_plain(&self, name: &str) -> bool {
+        let plain = matches!(unit::suffix(name), "service" | "socket" | "target") && !name.contains('@');
         plain && self.index.trouble.is_none()
     }
 
@@ -257,7 +243,20 @@ impl Boot {
         let Named::Unit(_, path) = self.index.find(files, unit)? else {
             return Ok(edges);
         };
-        for entry in self.index.entries(files, unit, &path)? {
+        let entries = self.index.entries(files, unit, &path)?;
+        let bare = entries
+            .iter()
+            .rfind(|entry| entry.section == "Unit" && entry.key == "DefaultDependencies")
+            .is_some_and(|entry| matches!(entry.value.as_str(), "no" | "false" | "0" | "off" | "n" | "f"));
+        if !bare && matches!(unit::suffix(unit), "service" | "socket" | "timer" | "path") {
+            // What they need without saying so ("Default Dependencies" of systemd.service(5) and the others).
+            edges.push(Edge {
+                to: "sysinit.target".to_owned(),
+                hard: true,
+                place: Evidence::path(path),
+            });
+        }
+        for entry in entries {
             let hard = match entry.key.as_str() {
                 "Requires" | "BindsTo" => true,
                 "Wants" | "Upholds" => false,
@@ -395,5 +394,60 @@ impl crate::MemoryTree {
                 &unit("rescue.target"),
                 "[Unit]\nRequires=sysinit.target rescue.service\n",
             )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::MemoryTree;
+
+    /// Trees with aliases, masks, templates, drop-ins, links of every kind and presets, and what systemd 252 itself
+    /// starts of them (`tests/systemd/cases.py`).
+    #[test]
+    fn a_boot_starts_what_systemd_says() {
+        let cases: Vec<Value> = serde_json::from_str(include_str!("../../../tests/systemd/cases.json")).unwrap();
+        assert!(cases.len() >= 100);
+        for (number, case) in cases.iter().enumerate() {
+            let tree = case["tree"].as_object().unwrap();
+            let with = tree
+                .iter()
+                .fold(base(), |made, (path, what)| match what["link"].as_str() {
+                    Some(target) => made.symlink(path, target),
+                    None => made.file(path, what.as_str().unwrap()),
+                });
+            let files = Files::new(&with).unwrap();
+            let expected: Vec<&str> = case["started"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|name| name.as_str().unwrap())
+                .collect();
+            let found: Vec<&str> = files.boot().units().collect();
+            assert_eq!(found, expected, "{number}: {tree:#?}");
+        }
+    }
+
+    /// What every tree of `tests/systemd/cases.py` has.
+    fn base() -> MemoryTree {
+        let unit = |name: &str| format!("/usr/lib/systemd/system/{name}");
+        MemoryTree::new()
+            .symlink("/lib", "usr/lib")
+            .symlink(&unit("default.target"), "graphical.target")
+            .file(&unit("graphical.target"), "[Unit]\nRequires=multi-user.target\n")
+            .file(&unit("multi-user.target"), "[Unit]\nRequires=basic.target\n")
+            .file(
+                &unit("basic.target"),
+                "[Unit]\nRequires=sysinit.target\nWants=sockets.target\n",
+            )
+            .file(&unit("sysinit.target"), "[Unit]\n")
+            .file(&unit("sockets.target"), "[Unit]\n")
+            .file(
+                &unit("rescue.target"),
+                "[Unit]\nRequires=sysinit.target\nWants=rescue.service\n",
+            )
+            .file(&unit("rescue.service"), "[Service]\n")
     }
 }
