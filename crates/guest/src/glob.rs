@@ -6,7 +6,6 @@ pub(crate) fn matches(pattern: &str, text: &str) -> bool {
     match_parts(&parts(pattern), text)
 }
 
-#[cfg(test)]
 /// Does one of OpenSSH's patterns match the whole text? They know `*` and `?` only (ssh_config(5), "PATTERNS").
 pub(crate) fn matches_simple(pattern: &str, text: &str) -> bool {
     let parts: Vec<Part> = pattern

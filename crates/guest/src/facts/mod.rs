@@ -28,7 +28,7 @@ pub use self::{
     leftovers::{AuthorizedKeys, Found, Leftovers, MachineId, MachineIdState},
     network::{Configurator, ConfiguratorKind, FixedName, Interface, InterfaceMatch, MatchBy, Network},
     packages::{DatabaseKind, PackageDatabase},
-    sshd::Sshd,
+    sshd::{ConfigLine, ConfigProblem, HostKeys, MatchBlock, Sshd, SshdConfig, SshdLogin, SshdSetting, UserLogin},
     system::System,
 };
 
@@ -106,6 +106,8 @@ impl Unknown {
         "root_inside_layer",
         "service_start_not_known",
         "several_systems",
+        "sshd_config_not_read",
+        "sshd_not_installed",
         "start_condition_not_known",
         "system_unpacked_at_boot",
         "too_much_to_read",

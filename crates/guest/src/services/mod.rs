@@ -10,7 +10,10 @@ mod sysv;
 mod upstart;
 
 use self::systemd::State;
-pub(crate) use self::systemd::UNIT_LIMIT;
+pub(crate) use self::{
+    bsd::{Variable, assignments, variables},
+    systemd::UNIT_LIMIT,
+};
 use crate::{
     Evidence, FileKind, Unknown,
     files::{Files, Read},

@@ -1,83 +1,169 @@
-//! The SSH server: is the program there, and is it started at boot?
+//! The SSH server: which one is there, whether it is started at boot, on which ports it listens and whom it lets in.
 
+mod command;
+mod config;
+mod effective;
+mod keywords;
+#[cfg(test)]
+mod tests;
+
+use self::{command::Command, effective::Effective};
 use crate::{
-    Evidence, Fact,
-    facts::Sshd,
+    Evidence, Fact, Unknown,
+    facts::{HostKeys, Sshd, SshdSetting},
     files::{Files, Read},
     packages::{self, Names},
-    services::{self, Start, UNIT_LIMIT},
+    services::{self, Init, Start, UNIT_LIMIT, systemd},
 };
 
-/// Where the server stands, by how often it does.
-const PROGRAMS: &[&str] = &["/usr/sbin/sshd", "/usr/bin/sshd", "/usr/local/sbin/sshd"];
+/// A program that is an SSH server, and what it is called where.
+struct Server {
+    kind: &'static str,
+    /// Where it stands, by how often it does.
+    programs: &'static [&'static str],
+    packages: Names,
+    /// Services first; of a socket the service or template that it starts is asked for its command line.
+    units: &'static [&'static str],
+    scripts: &'static [&'static str],
+}
 
-/// Packages that bring it; Alpine and Arch put it in `openssh` or a part of it.
-const PACKAGES: Names = Names {
-    freebsd: &["openssh-portable"],
-    ..Names::everywhere(&["openssh-server", "openssh"])
+const OPENSSH: Server = Server {
+    kind: "openssh",
+    programs: &["/usr/sbin/sshd", "/usr/bin/sshd", "/usr/local/sbin/sshd"],
+    // Alpine and Arch put it in `openssh` or a part of it.
+    packages: Names {
+        freebsd: &["openssh-portable"],
+        ..Names::everywhere(&["openssh-server", "openssh"])
+    },
+    // Debian's name first; the other is everybody else's, and Debian's alias.
+    units: &["ssh.service", "sshd.service", "ssh.socket", "sshd.socket"],
+    scripts: &["ssh", "sshd"],
 };
 
-/// Debian's name first; the other is everybody else's, and Debian's alias.
-const UNITS: &[&str] = &["ssh.service", "sshd.service", "ssh.socket", "sshd.socket"];
+const DROPBEAR: Server = Server {
+    kind: "dropbear",
+    programs: &["/usr/sbin/dropbear", "/usr/bin/dropbear", "/sbin/dropbear"],
+    packages: Names::everywhere(&["dropbear", "dropbear-bin"]),
+    units: &["dropbear.service", "dropbear.socket"],
+    scripts: &["dropbear"],
+};
 
-/// Names of the start script.
-const SCRIPTS: &[&str] = &["ssh", "sshd"];
+const TINYSSH: Server = Server {
+    kind: "tinyssh",
+    programs: &["/usr/sbin/tinysshd", "/usr/bin/tinysshd"],
+    packages: Names::everywhere(&["tinyssh", "tinysshd"]),
+    units: &["tinyssh.service", "tinyssh.socket", "tinysshd.socket"],
+    scripts: &["tinyssh", "tinysshd"],
+};
 
 /// Debian's switch: its units and its start script do nothing while this exists.
 const NOT_TO_BE_RUN: &str = "/etc/ssh/sshd_not_to_be_run";
 
-/// Reads everything about the SSH server.
+/// What is known of one server's start.
+struct Started {
+    because: Option<&'static str>,
+    by: Option<String>,
+    places: Vec<Evidence>,
+}
+
+/// Reads everything about the SSH server: the one that is started, OpenSSH before others.
 pub(crate) fn read(files: &Files<'_>) -> Sshd {
-    let (installed, installed_evidence) = match installed(files) {
-        Ok((installed, evidence)) => (Fact::Known(installed), evidence),
-        Err(unknown) => (Fact::Unknown(unknown), Vec::new()),
-    };
-    let started = match &installed {
-        // Removing the package leaves start links and scripts behind; they start nothing.
-        Fact::Known(false) => Ok((Some("not_installed"), Vec::new())),
-        _ => started(files),
-    };
-    match started {
-        Ok((because, evidence)) => Sshd {
-            installed,
-            enabled: Fact::Known(because.is_none()),
-            not_started_because: because.map(str::to_owned),
-            installed_evidence,
-            enabled_evidence: evidence,
-        },
-        Err(unknown) => Sshd {
-            installed,
-            enabled: Fact::Unknown(unknown),
-            not_started_because: None,
+    let mut first = None;
+    for server in [&OPENSSH, &DROPBEAR, &TINYSSH] {
+        let there = match files.first_file(server.programs) {
+            Ok(None) => continue,
+            Ok(Some(program)) => Ok(program),
+            Err(unknown) => Err(unknown),
+        };
+        let sshd = read_server(files, server, there);
+        if sshd.enabled == Fact::Known(true) {
+            return sshd;
+        }
+        first.get_or_insert(sshd);
+    }
+    first.unwrap_or_else(|| {
+        let program = OPENSSH.programs.first().copied().unwrap_or_default();
+        let mut installed_evidence = vec![Evidence::path(program)];
+        // A database that still names it tells that its files were lost.
+        if let Ok(Some(package)) = packages::find(files, &OPENSSH.packages) {
+            installed_evidence.push(package.evidence);
+        }
+        let none = Unknown::new("sshd_not_installed");
+        Sshd {
+            kind: None,
+            installed: Fact::Known(false),
+            enabled: Fact::Known(false),
+            not_started_because: Some("not_installed".to_owned()),
+            started_by: None,
             installed_evidence,
             enabled_evidence: Vec::new(),
-        },
-    }
+            ports: Fact::Unknown(none.clone()),
+            config: Fact::Known(None),
+            host_keys: Fact::Unknown(none),
+        }
+    })
 }
 
-/// The program decides: a removed package takes it along, and one that was built from source has no package.
-fn installed(files: &Files<'_>) -> Read<(bool, Vec<Evidence>)> {
-    let Some(program) = files.first_file(PROGRAMS)? else {
-        return Ok((false, Vec::new()));
-    };
-    let mut evidence = vec![Evidence::path(program)];
+/// The program decides whether a server is there: a removed package takes it along, and one that was built from source
+/// has no package.
+fn read_server(files: &Files<'_>, server: &Server, program: Read<&'static str>) -> Sshd {
     // Only more evidence; whether the database can be read changes nothing.
-    if let Ok(Some(package)) = packages::find(files, &PACKAGES) {
-        evidence.push(package.evidence);
+    let package = packages::find(files, &server.packages).ok().flatten();
+    let started = started(files, server);
+    let (installed, installed_evidence) = match &program {
+        Ok(program) => {
+            let package = package.as_ref().map(|package| package.evidence.clone());
+            let places = [Some(Evidence::path(*program)), package];
+            (Fact::Known(true), places.into_iter().flatten().collect())
+        }
+        Err(unknown) => (Fact::Unknown(unknown.clone()), Vec::new()),
+    };
+    let version = package.as_ref().map(|package| package.version.as_str());
+    let by = started.as_ref().ok().and_then(|started| started.by.clone());
+    let listening = program.and_then(|program| listening(files, server, program, version, by.as_deref()));
+    let (ports, config, host_keys) = match listening {
+        Ok((ports, config, host_keys)) => (Fact::Known(ports), Fact::Known(config), host_keys),
+        Err(unknown) => (
+            Fact::Unknown(unknown.clone()),
+            Fact::Unknown(unknown.clone()),
+            Fact::Unknown(unknown),
+        ),
+    };
+    let (enabled, not_started_because, enabled_evidence) = match started {
+        Ok(started) => (
+            Fact::Known(started.because.is_none()),
+            started.because.map(str::to_owned),
+            started.places,
+        ),
+        Err(unknown) => (Fact::Unknown(unknown), None, Vec::new()),
+    };
+    Sshd {
+        kind: Some(server.kind.to_owned()),
+        installed,
+        enabled,
+        not_started_because,
+        started_by: by,
+        installed_evidence,
+        enabled_evidence,
+        ports,
+        config,
+        host_keys,
     }
-    Ok((true, evidence))
 }
 
-/// `None` when it is started, else why it is not.
-fn started(files: &Files<'_>) -> Read<(Option<&'static str>, Vec<Evidence>)> {
+fn started(files: &Files<'_>, server: &Server) -> Read<Started> {
     let init = services::init(files)?;
-    match services::start(files, init, UNITS, SCRIPTS)? {
-        Start::Yes(name, places) => unless_switched_off(files, &name, places),
-        Start::Masked(place) => Ok((Some("masked"), vec![place])),
-        Start::Blocked(_, places) if is_switch(&places) => Ok((Some("not_to_be_run"), places)),
-        Start::Blocked(_, places) => Ok((Some("condition"), places)),
-        Start::No(places) => Ok((Some("no_start_link"), places)),
-    }
+    let (because, by, places) = match services::start(files, init, server.units, server.scripts)? {
+        Start::Yes(name, places) => match switched_off(files, &name)? {
+            Some(place) => (Some("not_to_be_run"), None, [vec![place], places].concat()),
+            None => (None, Some(name), places),
+        },
+        Start::Masked(place) => (Some("masked"), None, vec![place]),
+        Start::Blocked(_, places) if is_switch(&places) => (Some("not_to_be_run"), None, places),
+        Start::Blocked(_, places) => (Some("condition"), None, places),
+        Start::No(places) => (Some("no_start_link"), None, places),
+    };
+    Ok(Started { because, by, places })
 }
 
 /// Is Debian's switch what keeps the server from running?
@@ -86,194 +172,141 @@ fn is_switch(places: &[Evidence]) -> bool {
     condition.is_some_and(|condition| condition.ends_with(NOT_TO_BE_RUN))
 }
 
-/// A script is started; does Debian's switch keep it from running? Its units ask by a condition.
-fn unless_switched_off(
-    files: &Files<'_>,
-    name: &str,
-    mut places: Vec<Evidence>,
-) -> Read<(Option<&'static str>, Vec<Evidence>)> {
-    if !name.contains('.') && files.exists(NOT_TO_BE_RUN)? {
-        let script = files.read_text(&format!("/etc/init.d/{name}"), UNIT_LIMIT)?;
-        if script.is_some_and(|script| script.contains("sshd_not_to_be_run")) {
-            places.insert(0, Evidence::path(NOT_TO_BE_RUN));
-            return Ok((Some("not_to_be_run"), places));
-        }
+/// A script is started; does Debian's switch keep the server from running? Its units ask by a condition.
+fn switched_off(files: &Files<'_>, name: &str) -> Read<Option<Evidence>> {
+    if name.contains('.') || !files.exists(NOT_TO_BE_RUN)? {
+        return Ok(None);
     }
-    Ok((None, places))
+    let script = files.read_text(&format!("/etc/init.d/{name}"), UNIT_LIMIT)?;
+    let asks = script.is_some_and(|script| script.contains("sshd_not_to_be_run"));
+    Ok(asks.then(|| Evidence::path(NOT_TO_BE_RUN)))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::MemoryTree;
+type Listening = (SshdSetting<Vec<u16>>, Option<crate::facts::SshdConfig>, Fact<HostKeys>);
 
-    /// As Debian 12's openssh-server 1:9.2p1-2+deb12u10 leaves it.
-    fn debian() -> MemoryTree {
-        MemoryTree::new()
-            .systemd()
-            .program("/usr/sbin/sshd", "\x7fELF")
-            .program(
-                "/etc/init.d/ssh",
-                "if test -e /etc/ssh/sshd_not_to_be_run; then exit 0; fi\n",
-            )
-            .file(
-                "/usr/lib/systemd/system/ssh.service",
-                "[Unit]\nConditionPathExists=!/etc/ssh/sshd_not_to_be_run\n[Install]\nAlias=sshd.service\n",
-            )
-            .file(
-                "/var/lib/dpkg/status",
-                "Package: openssh-server\nStatus: install ok installed\nVersion: 1:9.2p1-2+deb12u10\n",
-            )
-            .symlink(
-                "/etc/systemd/system/multi-user.target.wants/ssh.service",
-                "/lib/systemd/system/ssh.service",
-            )
-            .symlink("/etc/systemd/system/sshd.service", "/lib/systemd/system/ssh.service")
+/// Ports, configuration and keys of a server. One that is not started is read as if its first service were.
+fn listening(
+    files: &Files<'_>,
+    server: &Server,
+    program: &str,
+    version: Option<&str>,
+    by: Option<&str>,
+) -> Read<Listening> {
+    let init = services::init(files).ok();
+    let name = by.or(server.units.first().copied()).unwrap_or_default();
+    let socket = match (init, name.strip_suffix(".socket")) {
+        (Some(Init::Systemd), Some(_)) => files.boot().entries(files, name)?,
+        _ => None,
+    };
+    if server.kind != OPENSSH.kind {
+        let ports = match &socket {
+            Some(entries) => effective::socket_ports(entries),
+            None => SshdSetting::default_of(vec![effective::DEFAULT_PORT]),
+        };
+        let keys = HostKeys {
+            present: Vec::new(),
+            made_by: None,
+        };
+        return Ok((ports, None, Fact::Known(keys)));
     }
-
-    fn read_sshd(tree: &MemoryTree) -> Sshd {
-        read(&Files::new(tree).unwrap())
+    let service = match init {
+        Some(Init::Systemd) => service_of(files, name, socket.as_deref())?,
+        _ => name.to_owned(),
+    };
+    let command = match init {
+        Some(init) => Command::read(files, init, &service)?,
+        None => Command::default(),
+    };
+    let Effective {
+        config,
+        ports,
+        host_keys,
+    } = effective::read(files, &command, program, permit_root_login(version))?;
+    let mut listening = ports;
+    if let Some(entries) = &socket {
+        // Ubuntu's generator tells the socket what the configuration says, if that says anything.
+        let generator = systemd::generator(files, "sshd-socket-generator")?.is_some();
+        if !generator || listening.is_default() {
+            listening = effective::socket_ports(entries);
+        }
     }
+    let host_keys = match read_host_keys(files, init, &service, &host_keys) {
+        Ok(keys) => Fact::Known(keys),
+        Err(unknown) => Fact::Unknown(unknown),
+    };
+    Ok((listening, Some(config), host_keys))
+}
 
-    #[test]
-    fn a_stock_debian_starts_its_server() {
-        let sshd = read_sshd(&debian());
-        assert_eq!(
-            (&sshd.installed, &sshd.enabled),
-            (&Fact::Known(true), &Fact::Known(true))
-        );
-        assert_eq!(
-            sshd.installed_evidence[1].value.as_deref(),
-            Some("openssh-server 1:9.2p1-2+deb12u10")
-        );
+/// The service that a socket starts: its own name's, a template's if it takes each connection for itself, or the one that
+/// `Service=` names (systemd.socket(5)). Another unit is its own.
+fn service_of(files: &Files<'_>, name: &str, socket: Option<&[systemd::Entry]>) -> Read<String> {
+    let Some((entries, base)) = socket.zip(name.strip_suffix(".socket")) else {
+        if files.boot().entries(files, name)?.is_none() {
+            let other = OPENSSH
+                .units
+                .iter()
+                .find(|unit| matches!(files.boot().entries(files, unit), Ok(Some(_))));
+            return Ok((*other.unwrap_or(&name)).to_owned());
+        }
+        return Ok(name.to_owned());
+    };
+    let last = |key: &str| {
+        let of_key = entries
+            .iter()
+            .rfind(|entry| entry.section == "Socket" && entry.key == key);
+        of_key.map(|entry| entry.value.as_str())
+    };
+    Ok(match (last("Service"), last("Accept")) {
+        (Some(service), _) => service.to_owned(),
+        (None, Some("yes" | "true" | "1" | "on")) => format!("{base}@.service"),
+        _ => format!("{base}.service"),
+    })
+}
+
+/// Releases before 7.0 let root in with a password, and so does Red Hat's 7.4 of EL 7.
+fn permit_root_login(version: Option<&str>) -> &'static str {
+    let version = version.unwrap_or_default();
+    let upstream = version.split_once(':').map_or(version, |(_, upstream)| upstream);
+    let major: Option<u32> = upstream.split('.').next().and_then(|major| major.parse().ok());
+    let old = major.is_some_and(|major| major < 7) || version.contains(".el7");
+    if old { "yes" } else { "prohibit-password" }
+}
+
+fn read_host_keys(files: &Files<'_>, init: Option<Init>, service: &str, paths: &[String]) -> Read<HostKeys> {
+    let mut present = Vec::new();
+    for path in paths {
+        if files.stat(path)?.is_some() {
+            present.push(Evidence::path(path));
+        }
     }
-
-    #[test]
-    fn a_removed_server_is_not_installed_though_its_links_stay() {
-        let tree = debian()
-            .without("/usr/sbin/sshd")
-            .without("/usr/lib/systemd/system/ssh.service")
-            .symlink("/etc/rc3.d/S01ssh", "../init.d/ssh")
-            .file(
-                "/var/lib/dpkg/status",
-                "Package: openssh-server\nStatus: deinstall ok config-files\nVersion: 1:9.2p1-2\n",
-            );
-        let sshd = read_sshd(&tree);
-        assert_eq!((sshd.installed, sshd.enabled), (Fact::Known(false), Fact::Known(false)));
-    }
-
-    #[test]
-    fn debians_switch_keeps_it_from_running_where_the_unit_asks() {
-        let tree = debian().file("/etc/ssh/sshd_not_to_be_run", "");
-        let sshd = read_sshd(&tree);
-        assert_eq!(sshd.not_started_because.as_deref(), Some("not_to_be_run"));
-        let deaf = tree.file("/usr/lib/systemd/system/ssh.service", "[Unit]\n");
-        assert_eq!(
-            read_sshd(&deaf).enabled,
-            Fact::Known(true),
-            "another distribution's unit does not ask"
-        );
-    }
-
-    const CLOUD_INIT: &str = "/usr/lib/systemd/system/cloud-init.service";
-
-    /// As EL 9 has it, with sshd disabled: cloud-init's unit starts it all the same.
-    fn el() -> MemoryTree {
-        MemoryTree::new()
-            .systemd()
-            .program("/usr/sbin/sshd", "\x7fELF")
-            .program("/usr/lib/systemd/system-generators/cloud-init-generator", "#!/bin/sh\n")
-            .file("/usr/lib/systemd/system/cloud-init.target", "[Unit]\n")
-            .file("/usr/lib/systemd/system/sshd.service", "[Unit]\n")
-            .file(
-                CLOUD_INIT,
-                "[Unit]\n# Wants=sshd.service\nDescription=x\nWants=cloud-init-local.service\nWants=sshd-keygen.service \\\n  sshd.service\n\n[Install]\n",
-            )
-            .symlink(
-                "/etc/systemd/system/cloud-init.target.wants/cloud-init.service",
-                CLOUD_INIT,
-            )
-    }
-
-    #[test]
-    fn a_server_that_only_cloud_init_wants_is_started_though_it_is_disabled() {
-        let sshd = read_sshd(&el());
-        assert_eq!(sshd.enabled, Fact::Known(true));
-        let wants = Evidence::path(CLOUD_INIT).line(5).value("Wants=sshd.service");
-        assert_eq!(sshd.enabled_evidence[0], wants, "the unit that names it comes first");
-        assert_eq!(
-            sshd.enabled_evidence[1].path.as_deref(),
-            Some("/etc/systemd/system/cloud-init.target.wants/cloud-init.service")
-        );
-    }
-
-    #[test]
-    fn a_switched_off_cloud_init_does_not_start_the_server() {
-        let off = el().file("/etc/cloud/cloud-init.disabled", "");
-        assert_eq!(read_sshd(&off).not_started_because.as_deref(), Some("no_start_link"));
-        let linked = off.symlink(
-            "/etc/systemd/system/multi-user.target.wants/cloud-init.service",
-            CLOUD_INIT,
-        );
-        assert_eq!(
-            read_sshd(&linked).enabled,
-            Fact::Known(true),
-            "a link needs no generator"
-        );
-    }
-
-    #[test]
-    fn a_wish_for_the_server_starts_nothing_that_is_masked_missing_or_named_by_a_unit_that_does_not_run() {
-        let because = |tree: &MemoryTree| read_sshd(tree).not_started_because.unwrap_or_default();
-        let link = "/etc/systemd/system/cloud-init.target.wants/cloud-init.service";
-        assert_eq!(because(&el().without(link)), "no_start_link");
-        assert_eq!(
-            because(&el().symlink("/etc/systemd/system/cloud-init.service", "/dev/null")),
-            "no_start_link"
-        );
-        assert_eq!(
-            because(&el().file(
-                CLOUD_INIT,
-                "[Unit]\nAfter=sshd.service\n[Install]\nWants=sshd.service\n"
-            )),
-            "no_start_link",
-            "an order starts nothing, nor does the wrong section"
-        );
-        assert_eq!(
-            because(&el().symlink("/etc/systemd/system/sshd.service", "/dev/null")),
-            "masked"
-        );
-
-        // Debian's unit is ssh.service; `systemctl disable` takes its alias sshd.service away as well.
-        let disabled = el().without("/usr/lib/systemd/system/sshd.service").file(
-            "/usr/lib/systemd/system/ssh.service",
-            "[Unit]\nConditionPathExists=!/etc/ssh/sshd_not_to_be_run\n",
-        );
-        assert_eq!(because(&disabled), "no_start_link");
-        let aliased = disabled.symlink("/etc/systemd/system/sshd.service", "/lib/systemd/system/ssh.service");
-        assert_eq!(read_sshd(&aliased).enabled, Fact::Known(true));
-        let switch = aliased.file("/etc/ssh/sshd_not_to_be_run", "");
-        assert_eq!(because(&switch), "not_to_be_run");
-        let masked = switch.symlink("/etc/systemd/system/ssh.service", "/dev/null");
-        assert_eq!(because(&masked), "masked", "the alias of a masked unit is masked");
-    }
-
-    #[test]
-    fn a_masked_server_says_so() {
-        let sshd = read_sshd(&debian().symlink("/etc/systemd/system/ssh.service", "/dev/null"));
-        assert_eq!(sshd.not_started_because.as_deref(), Some("masked"));
-        assert_eq!(
-            sshd.enabled_evidence[0].path.as_deref(),
-            Some("/etc/systemd/system/ssh.service")
-        );
-    }
-
-    #[test]
-    fn rpm_is_not_needed_to_see_the_program() {
-        let tree = debian()
-            .without("/var/lib/dpkg")
-            .file("/var/lib/rpm/rpmdb.sqlite", "SQLite format 3\0");
-        assert_eq!(read_sshd(&tree).installed, Fact::Known(true));
-        assert_eq!(read_sshd(&tree.without("/usr/sbin/sshd")).installed, Fact::Known(false));
-    }
+    let makes = |text: &str| ["keygen", "genkeys", "gen-keys"].iter().any(|word| text.contains(word));
+    let made_by = if init == Some(Init::Systemd) {
+        let entries = files.boot().entries(files, service)?.unwrap_or_default();
+        let asking = entries.iter().find(|entry| {
+            matches!(entry.key.as_str(), "Wants" | "Requires" | "ExecStartPre" | "BindsTo") && makes(&entry.value)
+        });
+        match asking {
+            Some(entry) => Some(entry.place.clone()),
+            None => files
+                .boot()
+                .units()
+                .find(|unit| unit.contains("ssh") && makes(unit))
+                .map(|unit| Evidence::default().value(unit)),
+        }
+    } else {
+        let mut found = None;
+        for folder in ["/etc/init.d", "/etc/rc.d"] {
+            let path = format!("{folder}/{service}");
+            let text = files.read_text(&path, UNIT_LIMIT)?.unwrap_or_default();
+            found = (1..)
+                .zip(text.lines())
+                .find(|(_, line)| makes(line))
+                .map(|(number, _)| Evidence::path(path).line(number));
+            if found.is_some() {
+                break;
+            }
+        }
+        found
+    };
+    Ok(HostKeys { present, made_by })
 }
