@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use lotse_guest::{
     Evidence, Fact, Facts, Unknown,
-    facts::{Agent, Datasources, PartitionTable, Root, Sshd, System, TableKind},
+    facts::{Agent, Datasources, PartitionTable, Root, Sshd, SshdSetting, System, TableKind},
 };
 use lotse_requirements::{ContainerNote, ContainerSummary, DiskProblem, DiskProblemKind, SourceSummary, Subject};
 
