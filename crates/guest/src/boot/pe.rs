@@ -40,14 +40,18 @@ pub(super) fn read(head: &[u8], section: &dyn Fn(u64, usize) -> Vec<u8>) -> Opti
         0x6264 => Some("loongarch64"),
         _ => None,
     };
+    let coff = at + 4;
     let sections = usize::from(le16(head, at + 6)).min(MAX_SECTIONS);
     let table = at + 24 + usize::from(le16(head, at + 20));
     let find = |name: &[u8]| {
         (0..sections).map(|index| table + index * 40).find(|at| {
             let field = head.get(*at..*at + 8).unwrap_or_default();
-            field
-                .strip_prefix(name)
-                .is_some_and(|rest| rest.iter().all(|byte| *byte == 0))
+            match field.strip_prefix(b"/") {
+                Some(digits) => long_name(head, coff, digits, section).is_some_and(|long| long == name),
+                None => field
+                    .strip_prefix(name)
+                    .is_some_and(|rest| rest.iter().all(|byte| *byte == 0)),
+            }
         })
     };
     let content = |name: &[u8]| -> Option<String> {
@@ -76,7 +80,8 @@ pub(super) fn read(head: &[u8], section: &dyn Fn(u64, usize) -> Vec<u8>) -> Opti
         program.version = version.split_whitespace().next().map(str::to_owned);
     } else if has(head, 0x202, b"HdrS") || has(head, 0x38, b"ARM\x64") || has(head, 4, b"zimg") {
         program.kind = "efi_stub";
-    } else if find(b".vendor_cert").is_some() || sbat.lines().any(|line| line.starts_with("shim,")) {
+    } else if find(b".vendor_cert").is_some() {
+        // Only shim itself carries a key; the programs that come with it have the rest of its marks.
         program.kind = "shim";
         program.version = sbat_version(&sbat, "shim");
     } else if find(b"mods").is_some() || sbat.lines().any(|line| line.starts_with("grub,")) {
@@ -84,6 +89,19 @@ pub(super) fn read(head: &[u8], section: &dyn Fn(u64, usize) -> Vec<u8>) -> Opti
         program.version = sbat_version(&sbat, "grub");
     }
     Some(program)
+}
+
+/// A section's name of more than eight bytes: `/` and its place, in decimal digits, in the strings after the symbols.
+fn long_name(head: &[u8], coff: usize, digits: &[u8], section: &dyn Fn(u64, usize) -> Vec<u8>) -> Option<Vec<u8>> {
+    const SYMBOL: u64 = 18;
+    let digits = digits.split(|byte| *byte == 0).next()?;
+    let offset: u64 = std::str::from_utf8(digits).ok()?.parse().ok()?;
+    let symbols = u64::from(le32(head, coff + 8));
+    let at = symbols
+        .checked_add(u64::from(le32(head, coff + 12)) * SYMBOL)?
+        .checked_add(offset)?;
+    let bytes = section(at, 32);
+    (symbols != 0).then(|| bytes.split(|byte| *byte == 0).next().unwrap_or_default().to_vec())
 }
 
 /// SBAT.md of shim: lines of component, generation, vendor, package, version, URL.

@@ -64,7 +64,8 @@ pub(super) fn read(volumes: &Volumes, loaders: &mut Vec<BootLoader>) -> (Fact<Fi
             _ => {}
         }
     }
-    for found in efi.default.iter().chain(&efi.vendor).chain(&efi.unified) {
+    let recognised = efi.vendor.iter().filter(|found| found.program.kind != "other");
+    for found in efi.default.iter().chain(recognised).chain(&efi.unified) {
         loaders.push(BootLoader {
             kind: found.program.kind.to_owned(),
             version: found.program.version.clone(),
