@@ -143,6 +143,45 @@ def packages(work):
         yield "packages_text", f"{which}-names", bytes([which]) + text
 
 
+def boot(work):
+    """FAT by mkfs.vfat and mtools, archives by cpio and the compressors, Debian's own grub.cfg."""
+    file = os.path.join(work, "file")
+    with open(file, "wb") as out:
+        out.write(random.Random(2).randbytes(3000))
+    for bits, kib in (("12", 64), ("16", 4400), ("32", 100)):
+        image = os.path.join(work, "fat" + bits)
+        with open(image, "wb") as out:
+            out.truncate(kib << 10)
+        subprocess.run(["mkfs.vfat", "--invariant", "-s", "1", "-F", bits, image], check=True, stdout=subprocess.DEVNULL)
+        if bits != "32":
+            subprocess.run(["mmd", "-i", image, "::EFI", "::EFI/BOOT"], check=True)
+            for name in ("EFI/BOOT/BOOTX64.EFI", "a name that is too long for one.conf"):
+                subprocess.run(["mcopy", "-i", image, file, "::" + name], check=True)
+        with open(image, "rb") as read:
+            yield "fat", bits, read.read()[: 90 << 10]
+    names = []
+    for name in ("init", "lib/modules/6.1/kernel/drivers/block/virtio_blk.ko", "lib/modules/6.1/modules.dep"):
+        os.makedirs(os.path.dirname(os.path.join(work, "tree", name)), exist_ok=True)
+        with open(os.path.join(work, "tree", name), "wb") as out:
+            out.write((name * 40).encode())
+        names.append(name)
+    command = ["cpio", "--quiet", "-o", "-H", "newc", "-D", os.path.join(work, "tree")]
+    archive = subprocess.run(command, input="\n".join(names).encode(), check=True, stdout=subprocess.PIPE).stdout
+    for command in (["cat"], ["gzip", "-n"], ["xz", "--check=crc32", "--lzma2=dict=4KiB"], ["xz", "--format=lzma", "--lzma1=dict=4KiB"],
+                    ["bzip2"], ["zstd", "-q", "-19"], ["lz4", "-q"], ["lz4", "-q", "-l"]):
+        packed = subprocess.run(command, input=archive, check=True, stdout=subprocess.PIPE).stdout
+        name = "-".join(command).replace("=", "")
+        yield "initramfs", name, packed
+        yield "initramfs", name + "-after", archive + bytes(4) + packed
+    with open(os.path.join(HERE, "../../crates/guest/tests/boot/debian-12-grub.cfg"), "rb") as text:
+        yield "boot_config", "grub", b"\0" + text.read()
+    for which, text in ((1, b"DEFAULT a\nLABEL a\n MENU LABEL A\n LINUX /k\n INITRD /i\n APPEND root=LABEL=x\n"),
+                        (2, b"default=0\ntitle A\nroot (hd0,0)\nkernel /k ro root=/dev/sda1\ninitrd /i\n"),
+                        (3, b"root=/dev/sda1\nread-only\nimage=/k\n label=A\n append=quiet\n"),
+                        (4, b"title A\nversion 1\nlinux /k\ninitrd /i\noptions $kernelopts ro\ndefault en*\n")):
+        yield "boot_config", str(which), bytes([which]) + text
+
+
 with tempfile.TemporaryDirectory() as work:
     total = 0
     for target, name, data in [*images(work), *compressed(), ("raw", "table", disk()[:4096]), ("raw", "empty", bytes(2048))]:
@@ -150,7 +189,7 @@ with tempfile.TemporaryDirectory() as work:
         packed = pieces(data) if target in ("vhdx", "vdi", "vmdk") else data
         seed(target, name, packed)
         total += len(packed)
-    for target, name, data in packages(work):
+    for target, name, data in [*packages(work), *boot(work)]:
         seed(target, name, data)
         total += len(data)
     print(f"{total} bytes of seeds in {CORPUS}")
