@@ -10,7 +10,7 @@ use crate::{
     cloud_init::{self, Around, CommandLine},
     facts::{Mount, Root, System},
     files::{self, Files, Read},
-    firewall, leftovers, network, packages, partition, root, sshd, system,
+    firewall, leftovers, network, packages, partition, root, space, sshd, system,
     volumes::Volumes,
 };
 
@@ -33,7 +33,9 @@ pub fn examine(disk: &Disk) -> Facts {
                 let facts = read_system(&system.files, &volumes, &started);
                 (boot.join(), facts)
             });
+            let space = space::read(&system.files, &table, &volumes, system.opened, &mounts, disk.len());
             Facts {
+                space: Fact::Known(space),
                 boot: boot.unwrap_or_else(|panic| panic::resume_unwind(panic)),
                 mounts: Fact::Known(mounts),
                 ..facts
@@ -55,12 +57,17 @@ pub fn examine(disk: &Disk) -> Facts {
 /// What the files of a root and the other volumes say; table and root are left to the caller.
 fn read_system(files: &Files<'_>, volumes: &Volumes, started: &Started<'_>) -> Facts {
     let agents = read_agents(files, volumes, started);
+    let sshd = sshd::read(files);
+    let firewall = match &sshd.ports {
+        Fact::Known(ports) => firewall::read(files, &ports.value),
+        Fact::Unknown(unknown) => Fact::Unknown(unknown.clone()),
+    };
     Facts {
         system: fact(system::read(files)),
         packages: Fact::Known(packages::read(files)),
-        sshd: Fact::Known(sshd::read(files)),
+        sshd: Fact::Known(sshd),
         network: Fact::Known(network::read(files)),
-        firewall: firewall::read(files, &[22]),
+        firewall,
         leftovers: Fact::Known(leftovers::read(files)),
         ..agents
     }

@@ -20,7 +20,7 @@ pub(crate) use self::superblock::Superblock;
 use self::{
     blocks::Blocks, cache::Cache, directory::Directory, fast_commit::FastCommits, inode::Inode, journal::Journal,
 };
-use crate::{Error, FileKind, Kind, Result, Stat, tree::Nodes, volume::Volume};
+use crate::{Error, FileKind, Kind, Result, Room, Stat, tree::Nodes, volume::Volume};
 
 /// special_inodes.rst: the root directory.
 const ROOT: u32 = 2;
@@ -291,6 +291,13 @@ impl Nodes for Ext {
         let root = Arc::new(self.inode(ROOT)?);
         self.inodes.put(ROOT, Arc::clone(&root), root.weight());
         Ok(root)
+    }
+
+    fn room(&self) -> Result<Option<Room>> {
+        Ok(Some(Room {
+            total: self.total_bytes(),
+            free: self.free_bytes()?,
+        }))
     }
 
     fn lookup(&self, directory: &Self::Node, name: &str) -> Result<Option<Self::Node>> {

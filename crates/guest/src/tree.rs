@@ -81,6 +81,23 @@ pub trait FileTree: Send + Sync {
     /// # Errors
     /// When the filesystem cannot be read there.
     fn read_link(&self, path: &str) -> Result<Option<String>>;
+
+    /// How large it is and what of it is free; `None` where the filesystem does not tell.
+    ///
+    /// # Errors
+    /// When its tables cannot be read.
+    fn room(&self) -> Result<Option<Room>> {
+        Ok(None)
+    }
+}
+
+/// The size of a filesystem.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// All of it in bytes, its own tables included.
+    pub total: u64,
+    /// Bytes that no file uses.
+    pub free: u64,
 }
 
 /// What a filesystem offers below paths; whatever implements this is a [`FileTree`].
@@ -133,6 +150,14 @@ pub trait Nodes: Send + Sync {
     /// # Errors
     /// When it cannot be read.
     fn target(&self, link: &Self::Node) -> Result<String>;
+
+    /// How large it is and what of it is free; `None` where that is not told.
+    ///
+    /// # Errors
+    /// When its tables cannot be read.
+    fn room(&self) -> Result<Option<Room>> {
+        Ok(None)
+    }
 }
 
 /// Follows a path from the root; `None` if it does not exist.
@@ -236,6 +261,10 @@ impl<T: Nodes> FileTree for T {
             Some(node) if self.stat_of(&node).kind == FileKind::Symlink => self.target(&node).map(Some),
             _ => Ok(None),
         }
+    }
+
+    fn room(&self) -> Result<Option<Room>> {
+        Nodes::room(self)
     }
 }
 

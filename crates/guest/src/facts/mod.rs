@@ -7,6 +7,7 @@ mod firewall;
 mod leftovers;
 mod network;
 mod packages;
+mod space;
 mod sshd;
 mod system;
 
@@ -28,6 +29,7 @@ pub use self::{
     leftovers::{AuthorizedKeys, Found, Leftovers, MachineId, MachineIdState},
     network::{Configurator, ConfiguratorKind, FixedName, Interface, InterfaceMatch, MatchBy, Network},
     packages::{DatabaseKind, PackageDatabase},
+    space::{Grower, Space, Swap},
     sshd::{ConfigLine, ConfigProblem, HostKeys, MatchBlock, Sshd, SshdConfig, SshdLogin, SshdSetting, UserLogin},
     system::System,
 };
@@ -213,6 +215,8 @@ pub struct Facts {
     pub firewall: Fact<Firewall>,
     /// What the old machine left behind.
     pub leftovers: Fact<Leftovers>,
+    /// Room on the disk.
+    pub space: Fact<Space>,
 }
 
 impl Facts {
@@ -236,6 +240,7 @@ impl Facts {
             network: Fact::Unknown(reason.clone()),
             firewall: Fact::Unknown(reason.clone()),
             leftovers: Fact::Unknown(reason.clone()),
+            space: Fact::Unknown(reason.clone()),
         }
     }
 }
