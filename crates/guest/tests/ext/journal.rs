@@ -14,7 +14,10 @@ use lotse_disk::{Disk, MemorySource};
 use lotse_guest::{FileKind, FileTree, ext::Ext};
 use sha2::{Digest, Sha256};
 
-use crate::images::{open, run, text};
+use crate::{
+    images::{open, run, text, tree_listing},
+    opinions::assert_same_opinions,
+};
 
 /// An image of `dirty.py`: name, bytes, and what Linux shows.
 pub(crate) struct Dirty {
@@ -140,6 +143,7 @@ fn a_dirty_journal_reads_as_e2fsck_makes_it() {
         );
         let ext = open(&path).unwrap_or_else(|error| panic!("{}: {error}", image.name));
         assert_listing(image, &listing(&ext), "after e2fsck");
+        assert_same_opinions(&tree_listing(&ext), &path, &image.name);
     }
 }
 

@@ -10,3 +10,4 @@ mod features;
 mod hostile;
 mod images;
 mod journal;
+mod opinions;
