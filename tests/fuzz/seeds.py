@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""seeds.py [DIRECTORY] -- small real images for each fuzz target, made by qemu-img, gzip and bzip2; into corpus/ by default.
+"""seeds.py [DIRECTORY] -- small real images for each fuzz target, made by qemu-img, gzip, bzip2
+and mke2fs; into corpus/ by default.
 
 Formats that are mostly nothing (VHDX, VDI, VMDK) are packed as lotse_fuzz::Pieces reads them."""
 import bz2, gzip, os, random, sqlite3, struct, subprocess, sys, tarfile, tempfile, zlib
@@ -182,6 +183,50 @@ def boot(work):
         yield "boot_config", str(which), bytes([which]) + text
 
 
+def ext(work):
+    """Filesystems by mke2fs, most without checksums so that damage is not found at once; journals by debugfs."""
+    tree = os.path.join(work, "ext-tree")
+    os.makedirs(os.path.join(tree, "etc/ssh"))
+    for path, size in (("etc/hostname", 6), ("etc/ssh/sshd_config", 150), ("large", 30000)):
+        with open(os.path.join(tree, path), "wb") as file:
+            file.write(bytes(size - 1) + b"x")
+    with open(os.path.join(tree, "sparse"), "wb") as file:
+        for at in range(0, 60000, 6000):
+            file.seek(at)
+            file.write(b"island")
+    for number in range(30):
+        with open(os.path.join(tree, f"etc/some-file-of-a-longer-name-{number}"), "wb"):
+            pass
+    os.symlink("ssh/sshd_config", os.path.join(tree, "etc/link"))
+    os.symlink("x/" * 50, os.path.join(tree, "etc/long"))
+    bare = "^metadata_csum,^resize_inode"
+    for name, size, options in (
+        ("ext2", 300, "-t ext2 -O ^resize_inode"),
+        ("old", 300, "-t ext2 -r 0 -O none"),
+        ("ext4", 300, f"-t ext4 -O ^has_journal,{bare}"),
+        ("inline", 300, f"-t ext4 -O ^has_journal,inline_data,{bare} -I 256"),
+        ("bigalloc", 2000, f"-t ext4 -O ^has_journal,bigalloc,{bare} -C 8192"),
+        ("meta-bg", 600, f"-t ext4 -O ^has_journal,meta_bg,{bare} -g 256"),
+        ("checksums", 300, "-t ext4 -O ^has_journal,^resize_inode"),
+        ("ext3-journal", 2200, f"-t ext3 -J size=1 -O {bare}"),
+        ("ext4-journal", 2200, f"-t ext4 -J size=1 -O {bare}"),
+        ("ext4-journal-v3", 2200, f"-t ext4 -J size=1 -O {bare}"),
+    ):
+        image = os.path.join(work, "ext")
+        with open(image, "wb") as file:
+            file.truncate(size << 10)
+        command = ["mke2fs", "-q", "-F", "-b", "1024", "-N", "64", *options.split(), "-d", tree, image]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        if "journal-" in name + "-":
+            # debugfs 1.47 forgets the checksum of a block of revocations.
+            start, revoke = ("jo -c -v 3", "") if name.endswith("v3") else ("jo", "jw -r 200\n")
+            script = f"{start}\njw -b 200,201 {tree}/large\n{revoke}jw -b 202 {tree}/large\njc\n"
+            quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+            subprocess.run(["debugfs", "-w", "-f", "-", image], input=script.encode(), check=True, **quiet)
+        with open(image, "rb") as file:
+            yield "ext", name, pieces(file.read())
+
+
 with tempfile.TemporaryDirectory() as work:
     total = 0
     for target, name, data in [*images(work), *compressed(), ("raw", "table", disk()[:4096]), ("raw", "empty", bytes(2048))]:
@@ -189,7 +234,7 @@ with tempfile.TemporaryDirectory() as work:
         packed = pieces(data) if target in ("vhdx", "vdi", "vmdk") else data
         seed(target, name, packed)
         total += len(packed)
-    for target, name, data in [*packages(work), *boot(work)]:
+    for target, name, data in [*packages(work), *boot(work), *ext(work)]:
         seed(target, name, data)
         total += len(data)
     print(f"{total} bytes of seeds in {CORPUS}")

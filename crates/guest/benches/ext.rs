@@ -14,7 +14,11 @@ fn make(folder: &Path) -> String {
     for index in 0..4000 {
         let directory = root.join(format!("usr/share-{}/package-{}", index % 10, index % 200));
         fs::create_dir_all(&directory).unwrap();
-        fs::write(directory.join(format!("a-file-{index}")), vec![b'x'; index * 7 % 20_000]).unwrap();
+        fs::write(
+            directory.join(format!("a-file-{index}")),
+            vec![b'x'; index * 7 % 20_000],
+        )
+        .unwrap();
     }
     let image = folder.join("image");
     fs::File::create(&image).unwrap().set_len(256 << 20).unwrap();

@@ -1,6 +1,7 @@
 //! What each fuzz target does with a file: everything that the program does with it.
 
 pub mod boot;
+pub mod ext;
 pub mod packages;
 
 use std::sync::Arc;

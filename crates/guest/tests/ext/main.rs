@@ -11,3 +11,4 @@ mod hostile;
 mod images;
 mod journal;
 mod opinions;
+mod rare;
