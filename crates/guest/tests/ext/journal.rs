@@ -168,7 +168,13 @@ fn what_debugfs_writes_to_the_journal_is_read() {
         String::from_utf8(output.stdout).unwrap()
     };
     let read = || open(&image).unwrap().read("/f", 10_000).unwrap().unwrap();
-    for (kind, checksum) in [("ext3", ""), ("ext4", ""), ("ext4", "-c -v 2"), ("ext4", "-c -v 3")] {
+    for (kind, checksum) in [
+        ("ext3", ""),
+        ("ext4", ""),
+        ("ext4", "-c"),
+        ("ext4", "-c -v 2"),
+        ("ext4", "-c -v 3"),
+    ] {
         for transactions in 1..=3 {
             // debugfs 1.47 forgets the checksum of a block of revocations, which e2fsck takes for damage as well.
             if transactions > 1 && !checksum.is_empty() {
