@@ -86,6 +86,7 @@ fn read_agents(files: &Files<'_>, volumes: &Volumes, started: &Started<'_>) -> F
             evidence: entry.evidence.last().cloned().unwrap_or_default(),
         }),
         labels: &labels,
+        started: Some(started),
     };
     let agent = agents::read(files, &around);
     let nothing = Facts::unread(&Unknown::new("no_system"));

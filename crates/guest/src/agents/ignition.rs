@@ -72,24 +72,28 @@ pub(super) fn enabled(files: &Files<'_>, around: &Around<'_>) -> Read<Enabled> {
     Err(Unknown::new("agent_start_not_known").with("agent", "ignition"))
 }
 
-/// Systems that carry it in their initramfs only, which the kernel's file holds.
+/// The program inside the initramfs; the files that it is made of need not be on the root.
+const IN_INITRAMFS: &str = "usr/bin/ignition";
+
+/// What stands in the initramfs only; asked where the boot configuration has a word for Ignition, for unpacking costs more
+/// than all other files.
 pub(super) fn inside_initramfs(files: &Files<'_>, around: &Around<'_>) -> Read<Option<Agent>> {
-    let text = files.read_text("/usr/lib/os-release", LIMIT)?.unwrap_or_default();
-    let id = (1..).zip(text.lines()).find(|(_, line)| {
-        matches!(
-            line.trim().trim_start_matches("ID=").trim_matches('"'),
-            "flatcar" | "coreos"
-        ) && line.starts_with("ID=")
-    });
-    let Some((number, line)) = id else {
+    let (Some(line), Some(started)) = (&around.command_line, around.started) else {
         return Ok(None);
     };
+    let is_about_it = |word: &str| word.starts_with("ignition.") || WORDS.contains(&word);
+    let Some(word) = line.text.split_ascii_whitespace().find(|word| is_about_it(word)) else {
+        return Ok(None);
+    };
+    if !started.initramfs_has(IN_INITRAMFS)? {
+        return Ok(None);
+    }
     let unknown = Unknown::new("version_not_known");
     let (enabled, disabled_because, mut evidence) = match enabled(files, around) {
         Ok((because, evidence)) => (Fact::Known(because.is_none()), because.map(str::to_owned), evidence),
         Err(unknown) => (Fact::Unknown(unknown), None, Vec::new()),
     };
-    evidence.push(Evidence::path("/usr/lib/os-release").line(number).value(line));
+    evidence.push(line.evidence.clone().value(word));
     Ok(Some(Agent {
         kind: "ignition".to_owned(),
         version: Fact::Unknown(unknown.clone()),

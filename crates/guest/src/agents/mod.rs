@@ -215,3 +215,134 @@ pub(crate) fn login(files: &Files<'_>, kind: &str) -> Option<Login> {
         account,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{MemoryTree, cloud_init::CommandLine, facts::Ignition};
+
+    fn agent(tree: &MemoryTree, command_line: &str) -> Option<Agent> {
+        let around = Around {
+            command_line: Some(line(command_line)),
+            ..Around::default()
+        };
+        read(&Files::new(tree).unwrap(), &around).unwrap()
+    }
+
+    fn line(text: &str) -> CommandLine {
+        CommandLine {
+            text: text.to_owned(),
+            evidence: Evidence::path("/boot/loader/entries/ostree-1.conf").line(4),
+        }
+    }
+
+    /// As Fedora CoreOS has it; its grub.cfg is that of coreos-assembler.
+    fn coreos() -> MemoryTree {
+        MemoryTree::new()
+            .systemd()
+            .program("/usr/lib/dracut/modules.d/30ignition/ignition", "\x7fELF")
+            .program("/usr/bin/afterburn", "\x7fELF")
+            .file(
+                "/boot/grub2/grub.cfg",
+                "set ignition_firstboot=\"\"\nif [ -f \"/ignition.firstboot\" ]; then\n    set ignition_firstboot=\"ignition.firstboot\"\nfi\n",
+            )
+            .file("/etc/passwd", "core:x:1000:1000:CoreOS Admin:/var/home/core:/bin/bash\n")
+            .file("/etc/shadow", "core:*:19000:0:99999:7:::\n")
+    }
+
+    #[test]
+    fn ignition_runs_as_long_as_its_switch_is_there() {
+        let fresh = agent(
+            &coreos().file("/boot/ignition.firstboot", ""),
+            "ignition.platform.id=openstack",
+        )
+        .unwrap();
+        assert_eq!((fresh.kind.as_str(), &fresh.enabled), ("ignition", &Fact::Known(true)));
+        assert_eq!(
+            fresh.evidence[0],
+            Evidence::path("/boot/ignition.firstboot"),
+            "what decides comes first"
+        );
+        assert_eq!(fresh.others[0].kind, "afterburn");
+        let used = agent(&coreos(), "ignition.platform.id=qemu").unwrap();
+        assert_eq!(used.disabled_because.as_deref(), Some("first_boot_over"));
+        let written = agent(&coreos(), "ignition.firstboot ignition.platform.id=qemu").unwrap();
+        assert_eq!(written.enabled, Fact::Known(true));
+    }
+
+    #[test]
+    fn the_platform_says_where_ignition_looks_for_its_settings() {
+        let tree = coreos();
+        let around = Around {
+            command_line: Some(line("ro ignition.platform.id=metal ignition.platform.id=openstack")),
+            ..Around::default()
+        };
+        let read = read_ignition(&Files::new(&tree).unwrap(), &around).unwrap();
+        let from = line("").evidence.value("ignition.platform.id=openstack");
+        assert_eq!(
+            read,
+            Ignition {
+                platform: Some("openstack".to_owned()),
+                from: Some(from)
+            }
+        );
+        let login = login(&Files::new(&tree).unwrap(), "ignition").unwrap();
+        assert_eq!(login.user.as_deref(), Some("core"));
+        assert!(matches!(login.account, Fact::Known(Some(account)) if account.shell == "/bin/bash"));
+    }
+
+    #[test]
+    fn freebsds_own_program_needs_its_switch_and_the_first_boot() {
+        let freebsd = MemoryTree::new()
+            .file("/etc/rc", "#!/bin/sh\n")
+            .file("/etc/rc.subr", "")
+            .program("/etc/rc.d/nuageinit", "#!/bin/sh\n# KEYWORD: firstboot\n")
+            .program("/usr/libexec/nuageinit", "#!/usr/libexec/flua\n")
+            .file("/etc/defaults/rc.conf", "nuageinit_enable=\"NO\"\n");
+        let kind = agent(&freebsd, "").unwrap();
+        assert_eq!(
+            (kind.kind.as_str(), kind.disabled_because.as_deref()),
+            ("nuageinit", Some("no_start_link"))
+        );
+        let on = freebsd.file("/etc/rc.conf", "sshd_enable=\"YES\"\nnuageinit_enable=\"YES\"\n");
+        assert_eq!(
+            agent(&on, "").unwrap().disabled_because.as_deref(),
+            Some("first_boot_over")
+        );
+        let first = agent(&on.file("/firstboot", ""), "").unwrap();
+        assert_eq!(first.enabled, Fact::Known(true));
+        assert_eq!(first.evidence[0].path.as_deref(), Some("/etc/rc.conf"));
+    }
+
+    #[test]
+    fn of_several_programs_the_one_that_starts_acts_and_the_others_are_told() {
+        let both = coreos()
+            .file("/boot/ignition.firstboot", "")
+            .program("/usr/bin/cloud-init", "")
+            .file("/etc/cloud/cloud-init.disabled", "");
+        let acting = agent(&both, "").unwrap();
+        assert_eq!(acting.kind, "ignition", "cloud-init is switched off");
+        assert_eq!(acting.others[0].kind, "cloud-init");
+        let neither = agent(&both.without("/boot/ignition.firstboot"), "").unwrap();
+        assert_eq!(
+            (neither.kind.as_str(), neither.disabled_because.as_deref()),
+            ("cloud-init", Some("disabled_file"))
+        );
+        assert_eq!(neither.others[0].kind, "ignition");
+    }
+
+    #[test]
+    fn programs_that_are_not_followed_are_not_said_to_run() {
+        for (path, kind) in [
+            ("/usr/bin/coreos-cloudinit", "coreos-cloudinit"),
+            ("/usr/bin/cirros-query", "cirros-init"),
+            ("/usr/sbin/tiny-cloud", "tiny-cloud"),
+            ("/usr/sbin/waagent", "waagent"),
+        ] {
+            let found = agent(&MemoryTree::new().program(path, ""), "").unwrap();
+            assert_eq!(found.kind, kind);
+            assert!(matches!(found.enabled, Fact::Unknown(_)), "{kind}");
+        }
+        assert_eq!(agent(&MemoryTree::new().dir("/etc"), ""), None);
+    }
+}

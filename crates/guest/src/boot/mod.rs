@@ -102,7 +102,6 @@ impl Started<'_> {
 
     /// Is this file (a path without its first slash) in the initramfs that is started? Unknown where it cannot be read,
     /// false without one.
-    #[expect(dead_code, reason = "read by the agent's facts as soon as they are there")]
     pub(crate) fn initramfs_has(&self, path: &str) -> Read<bool> {
         for image in &self.images {
             let (tree, image) = image.clone()?;

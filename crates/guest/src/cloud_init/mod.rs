@@ -18,6 +18,7 @@ pub(crate) use command_line::CommandLine;
 
 use crate::{
     Evidence, Fact, FileKind, Unknown, accounts,
+    boot::Started,
     facts::{Agent, CloudInit, Datasources, Login},
     files::{Files, Read},
     packages::{self, Names},
@@ -80,12 +81,14 @@ const ENABLED: &str = "/etc/cloud/cloud-init.enabled";
 const SETTINGS_LIMIT: usize = 1 << 20;
 
 /// What the files of a root alone do not tell.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Around<'a> {
     /// The kernel's command line of the system that starts by default, where the boot configuration tells it.
     pub(crate) command_line: Option<CommandLine>,
     /// The disk's filesystems that have a label.
     pub(crate) labels: &'a [Label],
+    /// The initramfs that is started, where there is a boot configuration.
+    pub(crate) started: Option<&'a Started<'a>>,
 }
 
 /// A filesystem's label.
@@ -505,7 +508,7 @@ mod tests {
                     text: text.to_owned(),
                     evidence: Evidence::path("/boot/grub/grub.cfg").line(7),
                 }),
-                labels: &[],
+                ..Around::default()
             };
             super::agent(&Files::new(tree).unwrap(), &around).unwrap().unwrap()
         };

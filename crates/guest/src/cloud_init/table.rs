@@ -124,6 +124,7 @@ fn settings_are_read_as_the_real_programs_read_them() {
                     evidence: Evidence::path("/boot/grub/grub.cfg").line(1),
                 }),
                 labels: &labels,
+                started: None,
             };
             let (theirs, ours) = answers(&row, settings(&Files::new(&tree).unwrap(), &around));
             if theirs != ours {
