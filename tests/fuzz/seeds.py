@@ -227,8 +227,41 @@ def ext(work):
             yield "ext", name, pieces(file.read())
 
 
+def network():
+    """The cases of the network's and the firewalls' own tests."""
+    tests = os.path.join(HERE, "../../crates/guest/tests")
+    cases = os.path.join(tests, "firewall/cases")
+    for name in sorted(os.listdir(cases)):
+        stem, kind = name.rsplit(".", 1)
+        path = os.path.join(tests, "firewall/ufw", stem, "etc_ufw_user.rules") if kind == "ufw" else os.path.join(cases, name)
+        with open(path, "rb") as file:
+            yield {"nft": "nftables", "v4": "iptables", "ufw": "ufw"}[kind], stem, file.read()
+    for folder, _, names in os.walk(os.path.join(tests, "network/cases")):
+        for name in names:
+            with open(os.path.join(folder, name), "rb") as file:
+                yield "network_settings", f"{os.path.basename(folder)}-{name}", bytes([name.endswith(".yaml")]) + file.read()
+    settings = (
+        (2, b"[connection]\nid=a\ntype=ethernet\ninterface-name=eth0\n[ethernet]\nmac-address=52:54:00:12:34:56\n[ipv4]\nmethod=manual\naddress1=192.0.2.1/24,192.0.2.254\ndns=192.0.2.53;\n"),
+        (3, b"[Match]\nName=en*\nMACAddress=52:54:00:12:34:56\n[Network]\nDHCP=yes\nAddress=192.0.2.1/24\nDNS=192.0.2.53\n[Link]\nUnmanaged=yes\n"),
+        (4, b"[Match]\nMACAddress=52:54:00:12:34:56\n[Link]\nName=lan0\n"),
+        (5, b"DEVICE=eth0\nHWADDR=52:54:00:12:34:56\nBOOTPROTO=dhcp\nIPADDR1='192.0.2.1'\nDNS1=192.0.2.53\nONBOOT=yes\n"),
+        (6, b"BOOTPROTO='static'\nIPADDR='192.0.2.1/24'\nSTARTMODE='auto'\n"),
+        (7, b"denyinterfaces wlan*\ninterface eth0\nstatic ip_address=192.0.2.1/24\n"),
+        (8, b'hostname="a"\nifconfig_vtnet0="inet 192.0.2.1/24"\nifconfig_DEFAULT="SYNCDHCP"\n'),
+        (9, b'SUBSYSTEM=="net", ATTR{address}=="52:54:00:12:34:56", NAME="eth0"\n'),
+        (10, b"nameserver 192.0.2.53\n"),
+    )
+    for which, text in settings:
+        yield "network_settings", f"{which}", bytes([which]) + text
+    zone = b'<zone target="DROP"><interface name="eth0"/><service name="ssh"/><port port="20-25" protocol="tcp"/>'
+    yield "firewalld", "zone", zone + b'<rule priority="-5" family="ipv4"><source address="10.0.0.0/8" invert="yes"/><service name="x"/><accept/></rule></zone>'
+
+
 with tempfile.TemporaryDirectory() as work:
     total = 0
+    for target, name, data in network():
+        seed(target, name, data)
+        total += len(data)
     for target, name, data in [*images(work), *compressed(), ("raw", "table", disk()[:4096]), ("raw", "empty", bytes(2048))]:
         seed("identify", f"{target}-{name}", data[: 72 << 10] + data[-512:])
         packed = pieces(data) if target in ("vhdx", "vdi", "vmdk") else data

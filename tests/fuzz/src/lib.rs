@@ -2,6 +2,7 @@
 
 pub mod boot;
 pub mod ext;
+pub mod network;
 pub mod packages;
 
 use std::sync::Arc;

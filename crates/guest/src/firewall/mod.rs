@@ -11,7 +11,7 @@ mod tcp_wrappers;
 mod ufw;
 
 use crate::{
-    Evidence, Fact, Unknown,
+    Evidence, Fact, FileTree, Unknown,
     facts::{Filter, Firewall, Reach},
     files::{Files, Read},
     services::{self, Start},
@@ -21,6 +21,11 @@ use self::model::Answer;
 
 /// Largest file of rules, in bytes.
 const RULES_LIMIT: usize = 4 << 20;
+
+/// Whom the firewalls of one tree let through to some ports: for tests. What stands on other filesystems is not seen.
+pub fn of_tree(tree: &dyn FileTree, ports: &[u16]) -> Fact<Firewall> {
+    read(&Files::joined(tree, "", &[]), ports)
+}
 
 /// Reads which firewalls start and whom they let through to the SSH server, which listens on `ports`.
 pub(crate) fn read(files: &Files<'_>, ports: &[u16]) -> Fact<Firewall> {

@@ -7,7 +7,7 @@ mod identity;
 mod keys;
 
 use crate::{
-    Fact, FileKind,
+    Fact, FileKind, FileTree,
     facts::{Found, Leftovers},
     files::{Files, Read},
 };
@@ -16,6 +16,11 @@ use self::homes::Home;
 
 /// Most names of one directory that are looked at; one with more is not a place where a person keeps a few keys.
 const MAX_NAMES: usize = 2000;
+
+/// What is left behind in one tree: for tests. What stands on other filesystems is not seen.
+pub fn of_tree(tree: &dyn FileTree) -> Leftovers {
+    read(&Files::joined(tree, "", &[]))
+}
 
 /// Reads what is left behind.
 pub(crate) fn read(files: &Files<'_>) -> Leftovers {

@@ -12,7 +12,7 @@ mod networkd;
 mod rc_conf;
 
 use crate::{
-    Evidence, Fact, Unknown,
+    Evidence, Fact, FileTree, Unknown,
     facts::{Configurator, ConfiguratorKind, Interface, Network},
     files::{Files, Read},
     glob,
@@ -49,6 +49,11 @@ const SPECIAL_NAMES: &[(&str, &str)] = &[
     ("vb-", "container"),
     ("vt-", "container"),
 ];
+
+/// How the network of one tree is set up: for tests. What stands on other filesystems is not seen.
+pub fn of_tree(tree: &dyn FileTree) -> Network {
+    read(&Files::joined(tree, "", &[]))
+}
 
 /// Reads how the network is set up.
 pub(crate) fn read(files: &Files<'_>) -> Network {

@@ -342,3 +342,50 @@ fn other_conditions_name_what_they_compare() {
         (MatchBy::Other, "driver=virtio_net", Some(4))
     );
 }
+
+mod hostile {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
+        #[test]
+        fn no_settings_break_a_reader(text in prop_oneof![
+            ".{0,300}",
+            prop::collection::vec(prop::sample::select(vec![
+                "network:", "  ethernets:", "    a:", "      dhcp4: true", "      match: {name: [x]}", "iface a inet dhcp",
+                "auto a", "source *", "source-directory .", "address 1.2.3.4", "\\", "[Match]", "Name=*", "[connection]",
+                "id=x", "type=y", "address1=", "[ipv4]", "DEVICE=", "IPADDR='", "ifconfig_a_b=\"inet", "interface",
+                "static ip_address", "SUBSYSTEM==\"net\"", ", NAME=\"", "NAME=\"eth0\"",
+            ]), 0..30).prop_map(|lines| lines.join("\n")),
+        ]) {
+            let mut tree = MemoryTree::new();
+            for path in [
+                "/sbin/ifup", "/usr/sbin/NetworkManager", "/usr/lib/systemd/systemd-networkd", "/etc/rc.d/init.d/network",
+                "/usr/sbin/wickedd", "/sbin/dhcpcd", "/usr/lib/systemd/system-generators/netplan",
+                "/etc/defaults/rc.conf", "/etc/netplan/a.yaml", "/etc/network/interfaces", "/etc/systemd/network/a.network",
+                "/etc/systemd/network/a.link", "/etc/sysconfig/network-scripts/ifcfg-a", "/etc/sysconfig/network/ifcfg-a",
+                "/etc/dhcpcd.conf", "/etc/rc.conf", "/etc/udev/rules.d/70-net.rules", "/etc/hostname", "/etc/resolv.conf",
+            ] {
+                tree = tree.file(path, &text);
+            }
+            tree = tree.file_with_mode("/etc/NetworkManager/system-connections/a.nmconnection", &text, 0o600);
+            _ = network(&tree);
+        }
+    }
+
+    /// A file that names itself, and a folder that names it: ifupdown runs out of files, and this one gives up.
+    #[test]
+    fn files_that_name_each_other_end() {
+        let tree = MemoryTree::new()
+            .file(
+                "/etc/network/interfaces",
+                "source /etc/network/interfaces\nsource-directory /etc/network\n",
+            )
+            .file("/etc/network/more", "source-directory .\n");
+        let unknown = interfaces::read(&Files::new(&tree).unwrap()).unwrap_err();
+        assert_eq!(unknown.code, "network_config_not_read");
+    }
+}
