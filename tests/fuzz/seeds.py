@@ -257,6 +257,38 @@ def network():
     yield "firewalld", "zone", zone + b'<rule priority="-5" family="ipv4"><source address="10.0.0.0/8" invert="yes"/><service name="x"/><accept/></rule></zone>'
 
 
+def volumes():
+    """The disks of the guest's own tests, by the real tools."""
+    tests = os.path.join(HERE, "../../crates/guest/tests")
+    read = lambda name: gzip.open(os.path.join(tests, name)).read()
+    for name in sorted(os.listdir(os.path.join(tests, "tables"))):
+        if name.endswith(".raw.gz"):
+            packed = pieces(read(f"tables/{name}")[: 8 << 20])
+            if len(packed) < 90_000:
+                yield "partition", name[:-7], packed
+    lvm = read("layers/lvm.raw.gz")
+    area = (6 << 20) + 4096
+    length, offset, size = struct.unpack_from("<8xQQ", lvm, area + 24)[0], *struct.unpack_from("<QQ", lvm, area + 40)
+    text = (lvm[area + offset : area + length] + lvm[area + 512 :])[:size]
+    # The physical volume that lotse_fuzz::volumes makes has an identifier of its own.
+    first = text.index(b'id = "', text.index(b"pv0")) + 6
+    yield "lvm", "group", text[:first] + b"pppppp-pppp-pppp-pppp-pppp-pppp-pppppp" + text[first + 38 :]
+    made, at = read("filesystems/made.raw.gz"), 512
+    while made[at]:
+        name = made[at : at + 16].rstrip(b"\0").decode()
+        length, count = struct.unpack_from("<QQ", made, at + 16)
+        image, at = bytearray(min(length, 2 << 20)), at + 32
+        for _ in range(count):
+            (to,) = struct.unpack_from("<Q", made, at)
+            block = made[at + 8 : at + 8 + 4096]
+            if to < len(image):
+                image[to : to + 4096] = block[: len(image) - to]
+            at += 8 + 4096
+        packed = pieces(bytes(image))
+        if len(packed) < 90_000:
+            yield "filesystem", name, packed
+
+
 with tempfile.TemporaryDirectory() as work:
     total = 0
     for target, name, data in network():
@@ -267,7 +299,7 @@ with tempfile.TemporaryDirectory() as work:
         packed = pieces(data) if target in ("vhdx", "vdi", "vmdk") else data
         seed(target, name, packed)
         total += len(packed)
-    for target, name, data in [*packages(work), *boot(work), *ext(work)]:
+    for target, name, data in [*packages(work), *boot(work), *ext(work), *volumes()]:
         seed(target, name, data)
         total += len(data)
     print(f"{total} bytes of seeds in {CORPUS}")

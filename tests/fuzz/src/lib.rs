@@ -4,6 +4,7 @@ pub mod boot;
 pub mod ext;
 pub mod network;
 pub mod packages;
+pub mod volumes;
 
 use std::sync::Arc;
 
@@ -67,6 +68,19 @@ impl Pieces {
             rest = tail;
         }
         Some(Self { len, pieces })
+    }
+
+    /// All of it, up to so many bytes.
+    fn bytes(&self, longest: usize) -> Vec<u8> {
+        let mut bytes = vec![0; usize::try_from(self.len).unwrap_or(longest).min(longest)];
+        for (at, piece) in &self.pieces {
+            for (byte, value) in (usize::try_from(*at).unwrap_or(usize::MAX)..).zip(piece) {
+                if let Some(place) = bytes.get_mut(byte) {
+                    *place = *value;
+                }
+            }
+        }
+        bytes
     }
 }
 

@@ -276,3 +276,6 @@ fn extents(logical: &Section) -> Option<u64> {
         .filter_map(|(_, segment)| segment.number("extent_count"));
     counts.take(4096).try_fold(0, u64::checked_add)
 }
+
+#[cfg(test)]
+mod tests;
