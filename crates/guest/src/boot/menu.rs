@@ -46,15 +46,15 @@ impl Configuration<'_> {
     }
 
     /// The entry that is started; `None` when the configuration has none.
-    pub(super) fn choice(&self) -> Read<Option<Choice>> {
+    pub(super) fn choice(&self, bases: &[Base<'_>]) -> Read<Option<Choice>> {
         let tree = self.base.tree;
         let text = tree.read_text(&self.path, LIMIT)?.unwrap_or_default();
         let parsed = match self.loader {
-            "grub" => return self.grub(&text),
+            "grub" => return self.grub(&text, bases),
             "systemd_boot" => {
                 let entries = entries(&self.base, &Variables::new())?;
                 let chosen = bls::chosen_by_systemd(&text, entries);
-                return Ok(chosen.map(|entry| self.of_entry(entry.parsed, &entry.id)));
+                return Ok(chosen.map(|entry| of_entry(&self.base, entry.parsed, &entry.id)));
             }
             "syslinux" => menus::syslinux(&text),
             "grub_legacy" => menus::grub_legacy(&text),
@@ -70,22 +70,24 @@ impl Configuration<'_> {
         }
     }
 
-    fn of_entry(&self, parsed: Parsed, id: &str) -> Choice {
-        Choice {
-            parsed,
-            path: format!("{}/{id}.conf", entries_folder(&self.base)),
-        }
-    }
-
-    fn grub(&self, text: &str) -> Read<Option<Choice>> {
+    fn grub(&self, text: &str, bases: &[Base<'_>]) -> Read<Option<Choice>> {
         let path = format!("{}/grubenv", self.folder());
         let environment = self.base.tree.read_text(&path, LIMIT)?;
         let environment = environment.map(|text| grub::environment(&text));
         let menu = grub::run(text, environment.as_ref());
-        let mut entries = match menu.blscfg {
-            Some(_) => entries(&self.base, &menu.variables)?,
-            None => Vec::new(),
-        };
+        // A grub.cfg on the ESP reads the entries in /boot.
+        let mut place = &self.base;
+        let mut found = Vec::new();
+        if menu.blscfg.is_some() {
+            for base in std::iter::once(&self.base).chain(bases) {
+                found = entries(base, &menu.variables)?;
+                place = base;
+                if !found.is_empty() {
+                    break;
+                }
+            }
+        }
+        let mut entries = found;
         bls::sort_as_grub(&mut entries);
         let bls: Vec<(String, Parsed)> = entries.into_iter().map(|entry| (entry.id, entry.parsed)).collect();
         if menu.is_uncertain() {
@@ -96,9 +98,16 @@ impl Configuration<'_> {
         };
         let entry = bls.iter().find(|(_, of_entry)| *of_entry == parsed);
         Ok(Some(match entry {
-            Some((id, _)) => self.of_entry(parsed, id),
+            Some((id, _)) => of_entry(place, parsed, id),
             None => self.of(parsed),
         }))
+    }
+}
+
+fn of_entry(base: &Base<'_>, parsed: Parsed, id: &str) -> Choice {
+    Choice {
+        parsed,
+        path: format!("{}/{id}.conf", entries_folder(base)),
     }
 }
 

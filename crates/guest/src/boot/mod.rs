@@ -181,7 +181,7 @@ fn configured<'a>(boot: &mut Boot, efi: &Efi, bases: &[Base<'a>]) -> Read<Option
     }
     for configuration in ordered {
         // A few lines that lead to another file are no menu.
-        if let Some(choice) = configuration.choice()? {
+        if let Some(choice) = configuration.choice(bases)? {
             return Ok(Some((configuration.clone(), choice)));
         }
     }
@@ -330,3 +330,6 @@ pub fn parse(loader: &str, text: &str) -> Option<Parsed> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
