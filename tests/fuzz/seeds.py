@@ -3,7 +3,7 @@
 and mke2fs; into corpus/ by default.
 
 Formats that are mostly nothing (VHDX, VDI, VMDK) are packed as lotse_fuzz::Pieces reads them."""
-import bz2, gzip, os, random, sqlite3, struct, subprocess, sys, tarfile, tempfile, zlib
+import bz2, gzip, json, os, random, sqlite3, struct, subprocess, sys, tarfile, tempfile, zlib
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CORPUS = sys.argv[1] if len(sys.argv) > 1 else os.path.join(HERE, "corpus")
@@ -142,6 +142,20 @@ def packages(work):
     for which, text in ((4, b"openssh-9.9p2-1\n%NAME%\nopenssh\n%VERSION%\n9.9p2-1\n%ARCH%\nany\n"), (5, b"openssh-9.9_p2-r1\ngtk+-2.24.33\n"),
                         (6, b"openssh-9.9p2-x86_64-1\n")):
         yield "packages_text", f"{which}-names", bytes([which]) + text
+
+
+def cloud_init(work):
+    """Settings of cloud-init and ds-identify: those of the table beside the tests of crates/guest."""
+    table = os.path.join(HERE, "../../crates/guest/tests/cloud_init/table-26.2.jsonl.gz")
+    with gzip.open(table, "rt") as file:
+        rows = [json.loads(line) for line in file]
+    stock = rows[0]["base"]["/etc/cloud/cloud.cfg"]
+    for number, row in enumerate(rows[1:]):
+        files = row["files"]
+        drop_ins = [text for path, text in files.items() if ".cfg.d/" in path] + ["", ""]
+        pieces = [row.get("cmdline", ""), files.get("/etc/cloud/cloud.cfg", stock if number == 0 else ""), drop_ins[0], drop_ins[1],
+                  files.get("/etc/cloud/ds-identify.cfg", ""), files.get("/var/lib/cloud/seed/nocloud/meta-data", "")]
+        yield "cloud_init", str(number), bytes([number % 2]) + "\0".join(pieces).encode()
 
 
 def boot(work):
@@ -299,7 +313,7 @@ with tempfile.TemporaryDirectory() as work:
         packed = pieces(data) if target in ("vhdx", "vdi", "vmdk") else data
         seed(target, name, packed)
         total += len(packed)
-    for target, name, data in [*packages(work), *boot(work), *ext(work), *volumes()]:
+    for target, name, data in [*packages(work), *cloud_init(work), *boot(work), *ext(work), *volumes()]:
         seed(target, name, data)
         total += len(data)
     print(f"{total} bytes of seeds in {CORPUS}")

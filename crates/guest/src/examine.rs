@@ -5,9 +5,10 @@ use std::{panic, thread};
 use lotse_disk::Disk;
 
 use crate::{
-    Evidence, Fact, Facts, Unknown, agents,
+    Evidence, Fact, Facts, Unknown,
+    agents::{self, AgentFacts},
     boot::{self, Started},
-    cloud_init::{self, Around, CommandLine},
+    cloud_init::{Around, CommandLine},
     facts::{Mount, Root, System},
     files::{self, Files, Read},
     firewall, leftovers, network, packages, partition, root, space, sshd, system,
@@ -69,12 +70,17 @@ fn read_system(files: &Files<'_>, volumes: &Volumes, started: &Started<'_>) -> F
         network: Fact::Known(network::read(files)),
         firewall,
         leftovers: Fact::Known(leftovers::read(files)),
-        ..agents
+        agent: agents.agent,
+        datasources: agents.datasources,
+        cloud_init: agents.cloud_init,
+        ignition: agents.ignition,
+        login: agents.login,
+        ..Facts::unread(&Unknown::new("no_system"))
     }
 }
 
-/// The program that configures a VM, and what it is told to do; everything else is left to the caller.
-fn read_agents(files: &Files<'_>, volumes: &Volumes, started: &Started<'_>) -> Facts {
+/// The program that configures a VM, and what it is told to do.
+fn read_agents(files: &Files<'_>, volumes: &Volumes, started: &Started<'_>) -> AgentFacts {
     let labels = volumes.labels();
     let entry = match started.entry() {
         Fact::Known(entry) => entry.as_ref(),
@@ -88,44 +94,7 @@ fn read_agents(files: &Files<'_>, volumes: &Volumes, started: &Started<'_>) -> F
         labels: &labels,
         started: Some(started),
     };
-    let agent = agents::read(files, &around);
-    let nothing = Facts::unread(&Unknown::new("no_system"));
-    let kind = match &agent {
-        Ok(agent) => agent.as_ref().map(|agent| agent.kind.as_str()),
-        Err(unknown) => {
-            return Facts {
-                agent: Fact::Unknown(unknown.clone()),
-                datasources: Fact::Unknown(unknown.clone()),
-                cloud_init: Fact::Unknown(unknown.clone()),
-                ignition: Fact::Unknown(unknown.clone()),
-                login: Fact::Unknown(unknown.clone()),
-                ..nothing
-            };
-        }
-    };
-    let (datasources, cloud_init, login) = if kind == Some("cloud-init") {
-        let settings = cloud_init::settings(files, &around);
-        (
-            settings.datasources.some(),
-            settings.cloud_init.some(),
-            settings.login.some(),
-        )
-    } else {
-        let login = kind.and_then(|kind| agents::login(files, kind));
-        (Fact::Known(None), Fact::Known(None), Fact::Known(login))
-    };
-    let ignition = match kind {
-        Some("ignition") => fact(agents::read_ignition(files, &around).map(Some)),
-        _ => Fact::Known(None),
-    };
-    Facts {
-        agent: fact(agent),
-        datasources,
-        cloud_init,
-        ignition,
-        login,
-        ..nothing
-    }
+    agents::facts(files, &around)
 }
 
 /// The system of a root whose files are not read. Some filesystems are used by one family of systems only and tell at

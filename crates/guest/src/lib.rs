@@ -2,7 +2,7 @@
 //! was read. Knows no rule and no cloud.
 
 mod accounts;
-mod agents;
+pub mod agents;
 pub mod boot;
 mod checksum;
 mod cloud_init;

@@ -1,5 +1,6 @@
 //! What each fuzz target does with a file: everything that the program does with it.
 
+pub mod agents;
 pub mod boot;
 pub mod ext;
 pub mod network;

@@ -4,15 +4,80 @@
 mod ignition;
 
 use crate::{
-    Evidence, Fact, Unknown, accounts,
-    cloud_init::{self, Around},
-    facts::{Account, Agent, Login, OtherAgent},
+    Evidence, Fact, FileTree, Unknown, accounts,
+    cloud_init::{self, Around, CommandLine},
+    facts::{Account, Agent, CloudInit, Datasources, Ignition, Login, OtherAgent},
     files::{Files, Read},
     packages::{self, Names},
     services::{self, Init, Start},
 };
 
-pub(crate) use ignition::read as read_ignition;
+/// The program that configures a VM, and what it is told to do; each as in [`crate::Facts`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgentFacts {
+    /// The program.
+    pub agent: Fact<Option<Agent>>,
+    /// cloud-init's list of datasources.
+    pub datasources: Fact<Option<Datasources>>,
+    /// What else cloud-init is told to do.
+    pub cloud_init: Fact<Option<CloudInit>>,
+    /// What Ignition will do.
+    pub ignition: Fact<Option<Ignition>>,
+    /// The name that a VM's SSH key is given to.
+    pub login: Fact<Option<Login>>,
+}
+
+/// The facts of a single filesystem, started with the given command line. For tests and measurements; a disk is read by
+/// [`crate::examine()`].
+pub fn facts_of(tree: &dyn FileTree, command_line: &str) -> AgentFacts {
+    let around = Around {
+        command_line: Some(CommandLine {
+            text: command_line.to_owned(),
+            evidence: Evidence::default(),
+        }),
+        ..Around::default()
+    };
+    facts(&Files::joined(tree, "", &[]), &around)
+}
+
+/// Everything about the program that configures a VM.
+pub(crate) fn facts(files: &Files<'_>, around: &Around<'_>) -> AgentFacts {
+    let agent = match read(files, around) {
+        Ok(agent) => agent,
+        Err(unknown) => {
+            return AgentFacts {
+                agent: Fact::Unknown(unknown.clone()),
+                datasources: Fact::Unknown(unknown.clone()),
+                cloud_init: Fact::Unknown(unknown.clone()),
+                ignition: Fact::Unknown(unknown.clone()),
+                login: Fact::Unknown(unknown),
+            };
+        }
+    };
+    let kind = agent.as_ref().map(|agent| agent.kind.as_str());
+    let (datasources, cloud_init, login) = if kind == Some("cloud-init") {
+        let settings = cloud_init::settings(files, around);
+        (
+            settings.datasources.some(),
+            settings.cloud_init.some(),
+            settings.login.some(),
+        )
+    } else {
+        let login = kind.and_then(|kind| login(files, kind));
+        (Fact::Known(None), Fact::Known(None), Fact::Known(login))
+    };
+    let ignition = match kind {
+        Some("ignition") => Fact::from(ignition::read(files, around).map(Some)),
+        _ => Fact::Known(None),
+    };
+    AgentFacts {
+        agent: Fact::Known(agent),
+        datasources,
+        cloud_init,
+        ignition,
+        login,
+    }
+}
 
 /// A program, what shows that it is there, and the packages that bring it.
 struct Program {
@@ -108,7 +173,7 @@ const BESIDE: &[(&str, &[&str])] = &[(
 /// The program that acts at a VM's first start, with the others that are there; `None` when there is none at all.
 ///
 /// cloud-init acts unless it does not start and another one does.
-pub(crate) fn read(files: &Files<'_>, around: &Around<'_>) -> Read<Option<Agent>> {
+fn read(files: &Files<'_>, around: &Around<'_>) -> Read<Option<Agent>> {
     let mut found: Vec<Agent> = cloud_init::agent(files, around)?.into_iter().collect();
     for program in PROGRAMS {
         if let Some(path) = first_path(files, program.paths)? {
@@ -205,7 +270,7 @@ fn nuageinit_enabled(files: &Files<'_>) -> Read<Enabled> {
 }
 
 /// The user that a program other than cloud-init gives the key to; `None` where it gives none.
-pub(crate) fn login(files: &Files<'_>, kind: &str) -> Option<Login> {
+fn login(files: &Files<'_>, kind: &str) -> Option<Login> {
     let user = PROGRAMS.iter().find(|program| program.kind == kind)?.user?;
     let account: Fact<Option<Account>> = Fact::from(accounts::find(files, user));
     Some(Login {
@@ -219,7 +284,9 @@ pub(crate) fn login(files: &Files<'_>, kind: &str) -> Option<Login> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{MemoryTree, cloud_init::CommandLine, facts::Ignition};
+    use proptest::prelude::*;
+
+    use crate::MemoryTree;
 
     fn agent(tree: &MemoryTree, command_line: &str) -> Option<Agent> {
         let around = Around {
@@ -277,7 +344,7 @@ mod tests {
             command_line: Some(line("ro ignition.platform.id=metal ignition.platform.id=openstack")),
             ..Around::default()
         };
-        let read = read_ignition(&Files::new(&tree).unwrap(), &around).unwrap();
+        let read = ignition::read(&Files::new(&tree).unwrap(), &around).unwrap();
         let from = line("").evidence.value("ignition.platform.id=openstack");
         assert_eq!(
             read,
@@ -344,5 +411,27 @@ mod tests {
             assert!(matches!(found.enabled, Fact::Unknown(_)), "{kind}");
         }
         assert_eq!(agent(&MemoryTree::new().dir("/etc"), ""), None);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
+        #[test]
+        fn any_settings_end_without_a_panic(
+            main in "(datasource_list|users|system_info|merge_how|conf_d|network|: |\\[|\\]|\\{|\\}|,|- |\n|  |NoCloud|default|&a|\\*a|'|#){0,40}",
+            drop_in in "(datasource_list: |merge_how: |list\\(append\\)|\\[|\\]|, |NoCloud|seedfrom|\n|  |\t|\\\\|:){0,30}",
+            identify in "(policy: |datasource: |search|,|disabled|found=|first|#|\n|\\\\){0,12}",
+            line in "(cc:|end_cc|ds=nocloud|;s=|/x|ci.ds=|%5B|\\]|datasource_list| |cloud-init=){0,12}",
+        ) {
+            let tree = MemoryTree::new()
+                .systemd()
+                .program("/usr/lib/systemd/system-generators/cloud-init-generator", "")
+                .program("/usr/bin/cloud-init", "")
+                .program("/usr/lib/cloud-init/ds-identify", crate::cloud_init::ds_identify("26.2"))
+                .file("/etc/cloud/cloud.cfg", main)
+                .file("/etc/cloud/cloud.cfg.d/90.cfg", drop_in)
+                .file("/etc/cloud/ds-identify.cfg", identify);
+            let read = facts_of(&tree, &line);
+            prop_assert!(matches!(read.agent, Fact::Known(Some(_))));
+        }
     }
 }

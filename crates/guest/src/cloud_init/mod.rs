@@ -15,6 +15,8 @@ mod table;
 mod users;
 
 pub(crate) use command_line::CommandLine;
+#[cfg(test)]
+pub(crate) use table::ds_identify;
 
 use crate::{
     Evidence, Fact, FileKind, Unknown, accounts,
@@ -403,7 +405,7 @@ fn enabled(files: &Files<'_>, around: &Around<'_>) -> Read<(Option<&'static str>
 
 #[cfg(test)]
 mod tests {
-    use super::{table::ds_identify, *};
+    use super::*;
     use crate::MemoryTree;
 
     const IDENTIFY: &str = "/etc/cloud/ds-identify.cfg";

@@ -9,7 +9,7 @@ use super::{Around, CommandLine, Label, Settings, settings};
 use crate::{Evidence, Fact, MemoryTree, files::Files};
 
 /// A file of `tests/cloud_init`, unpacked.
-pub(super) fn unpacked(name: &str) -> String {
+fn unpacked(name: &str) -> String {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cloud_init");
     let packed = std::fs::read(format!("{folder}/{name}.gz")).unwrap();
     let mut text = String::new();
@@ -20,7 +20,7 @@ pub(super) fn unpacked(name: &str) -> String {
 }
 
 /// A release's own script.
-pub(super) fn ds_identify(release: &str) -> String {
+pub(crate) fn ds_identify(release: &str) -> String {
     unpacked(&format!("ds-identify-{release}"))
 }
 
