@@ -64,11 +64,21 @@ impl Directory {
     pub(super) fn search(ext: &Ext, inode: &Inode, wanted: &str) -> Result<Option<u32>> {
         let mut found = None;
         let result = for_each_entry(ext, inode, |name, inode| {
-            if name == wanted.as_bytes() {
+            if String::from_utf8_lossy(name) == wanted {
                 found = Some(inode);
             }
             found.is_none()
         });
+        for change in ext.fast_commits.names(inode.number()) {
+            if String::from_utf8_lossy(&change.name) != wanted {
+                continue;
+            }
+            if change.is_new {
+                found = found.or(Some(change.inode));
+            } else if found == Some(change.inode) {
+                found = None;
+            }
+        }
         match found {
             Some(inode) => Ok(Some(inode)),
             None => result.map(|()| None),
