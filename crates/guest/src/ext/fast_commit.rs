@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use lotse_disk::bytes::{le16, le32};
 
 use super::{Ext, inode};
-use crate::{Result, checksum::crc32c};
+use crate::{Error, Kind, Result, checksum::crc32c};
 
 /// `EXT4_FC_TAG_*`.
 const ADD_RANGE: u16 = 1;
@@ -21,6 +21,11 @@ const HEAD: u16 = 9;
 
 /// `struct ext4_fc_tl`: tag and length, before each value.
 const TAG_HEAD: usize = 4;
+
+/// Changes, and bytes of inodes, that are kept: twice what fits into the blocks that mke2fs sets aside (256 of 4 KiB), and
+/// sixteen times as many.
+const MAX_CHANGES: usize = 1 << 17;
+const MAX_INODES: usize = 16 << 20;
 
 /// What stands at some blocks of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +51,8 @@ pub(super) struct NameChange {
 #[derive(Debug, Default)]
 pub(super) struct FastCommits {
     inodes: HashMap<u32, Vec<u8>>,
+    /// All their bytes.
+    inode_bytes: usize,
     /// By inode and first block; ranges do not overlap.
     ranges: HashMap<u32, BTreeMap<u64, Range>>,
     names: HashMap<u32, Vec<NameChange>>,
@@ -58,8 +65,12 @@ impl FastCommits {
     pub(super) fn read(blocks: &[u8], sequence: u32, ext: &Ext) -> Result<Self> {
         let block_size = usize::try_from(ext.superblock.block_size).unwrap_or(usize::MAX);
         let mut changes = Self::default();
-        for (tag, value) in whole(blocks, block_size, sequence) {
+        let too_many = || Error::new(Kind::Incompatible, "journal_dirty");
+        for (tag, value) in whole(blocks, block_size, sequence).ok_or_else(too_many)? {
             changes.apply(tag, value, ext)?;
+            if changes.inode_bytes > MAX_INODES {
+                return Err(too_many());
+            }
         }
         Ok(changes)
     }
@@ -90,7 +101,9 @@ impl FastCommits {
     fn apply(&mut self, tag: u16, value: &[u8], ext: &Ext) -> Result<()> {
         let number = le32(value, 0);
         match tag {
-            INODE => self.set_inode(number, value.get(4..).unwrap_or_default(), ext)?,
+            INODE if value.len() >= 4 + inode::BASE_LEN => {
+                self.set_inode(number, value.get(4..).unwrap_or_default(), ext)?;
+            }
             // An inode, and an extent as in a tree.
             ADD_RANGE if value.len() >= 16 => {
                 let len = u64::from(le16(value, 8));
@@ -126,9 +139,12 @@ impl FastCommits {
 
     /// Everything is new but the map of the blocks, which the ranges change.
     fn set_inode(&mut self, number: u32, new: &[u8], ext: &Ext) -> Result<()> {
-        let mut bytes = match self.inodes.remove(&number) {
-            Some(bytes) => bytes,
-            None => ext.inode_bytes(number)?,
+        let mut bytes = if let Some(bytes) = self.inodes.remove(&number) {
+            bytes
+        } else {
+            let bytes = ext.inode_bytes(number)?;
+            self.inode_bytes += bytes.len();
+            bytes
         };
         let block = inode::BLOCK..inode::BLOCK + inode::BLOCK_LEN;
         let keeps_map = !inode::is_inline(new);
@@ -185,8 +201,9 @@ impl FastCommits {
     }
 }
 
-/// Tags and values up to the last commit that is whole: with the right transaction and checksum in its `TAIL`.
-fn whole(blocks: &[u8], block_size: usize, sequence: u32) -> Vec<(u16, &[u8])> {
+/// Tags and values up to the last commit that is whole: with the right transaction and checksum in its `TAIL`. `None`
+/// when there are more than [`MAX_CHANGES`].
+fn whole(blocks: &[u8], block_size: usize, sequence: u32) -> Option<Vec<(u16, &[u8])>> {
     let mut tags = Vec::new();
     let mut whole = 0;
     let mut sum = 0;
@@ -214,12 +231,15 @@ fn whole(blocks: &[u8], block_size: usize, sequence: u32) -> Vec<(u16, &[u8])> {
                 }
                 _ => break 'blocks,
             }
+            if tags.len() >= MAX_CHANGES {
+                return None;
+            }
             tags.push((tag, value));
             rest = rest.get(TAG_HEAD + len..).unwrap_or_default();
         }
     }
     tags.truncate(whole);
-    tags
+    Some(tags)
 }
 
 #[cfg(test)]

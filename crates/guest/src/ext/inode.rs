@@ -19,7 +19,7 @@ pub(super) const BLOCK: usize = 40;
 pub(super) const BLOCK_LEN: usize = 60;
 
 /// Length of the part of an inode that every revision has.
-const BASE_LEN: usize = 128;
+pub(super) const BASE_LEN: usize = 128;
 
 /// attributes.rst: magic of the attributes that stand within an inode; index of the prefix `system.`.
 const XATTR_MAGIC: u32 = 0xea02_0000;

@@ -186,7 +186,7 @@ impl<'a> Journal<'a> {
             left -= 1;
             let block = self.block(at)?;
             let this = at;
-            at = self.head.next(at, 1);
+            at = self.head.next(at);
             if be32(&block, 0) != MAGIC || be32(&block, 8) != sequence {
                 break;
             }
@@ -206,7 +206,7 @@ impl<'a> Journal<'a> {
                             }
                             log.entries.push(tag.entry(place, sequence));
                         }
-                        at = self.head.next(at, 1);
+                        at = self.head.next(at);
                     }
                 }
                 REVOKE => {
@@ -340,14 +340,9 @@ impl Head {
         }
     }
 
-    /// The block `by` blocks on in the log, which is a ring.
-    fn next(&self, at: u32, by: u32) -> u32 {
-        let next = at.saturating_add(by);
-        if next >= self.last {
-            next - self.last + self.first
-        } else {
-            next
-        }
+    /// The next block of the log, which is a ring.
+    fn next(&self, at: u32) -> u32 {
+        if at + 1 < self.last { at + 1 } else { self.first }
     }
 
     /// All of a descriptor's or a revoke block but its checksum.
