@@ -5,11 +5,11 @@ use std::{panic, thread};
 use lotse_disk::Disk;
 
 use crate::{
-    Evidence, Fact, Facts, Unknown,
+    Fact, Facts, Unknown,
     agents::{self, AgentFacts},
     boot::{self, Started},
     cloud_init::{Around, CommandLine},
-    facts::{Mount, Root, System},
+    facts::Mount,
     files::{self, Files, Read},
     firewall, leftovers, network, packages, partition, root, space, sshd, system,
     volumes::Volumes,
@@ -43,7 +43,7 @@ pub fn examine(disk: &Disk) -> Facts {
             }
         }
         Err(unknown) => Facts {
-            system: system_of_unread(&choice.root, unknown),
+            system: system::of_unread(&choice.root, &table, unknown),
             boot: firmware.without_system(unknown),
             ..Facts::unread(unknown)
         },
@@ -95,30 +95,6 @@ fn read_agents(files: &Files<'_>, volumes: &Volumes, started: &Started<'_>) -> A
         started: Some(started),
     };
     agents::facts(files, &around)
-}
-
-/// The system of a root whose files are not read. Some filesystems are used by one family of systems only and tell at
-/// least that.
-fn system_of_unread(root: &Fact<Option<Root>>, unknown: &Unknown) -> Fact<Option<System>> {
-    match root {
-        Fact::Known(Some(root)) if root.filesystem == "ntfs" => Fact::Known(Some(only_family("windows", root))),
-        Fact::Known(Some(root)) if root.filesystem == "ufs" => Fact::Known(Some(only_family("freebsd", root))),
-        // No filesystem holds a system: that there is none is known.
-        Fact::Known(None) if unknown.code == "no_system" => Fact::Known(None),
-        _ => Fact::Unknown(unknown.clone()),
-    }
-}
-
-fn only_family(family: &str, root: &Root) -> System {
-    System {
-        family: family.to_owned(),
-        distribution: None,
-        like: Vec::new(),
-        version: None,
-        name: None,
-        architecture: None,
-        evidence: vec![Evidence::default().value(&root.filesystem)],
-    }
 }
 
 fn fact<T>(read: Read<T>) -> Fact<T> {

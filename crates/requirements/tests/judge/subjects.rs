@@ -88,13 +88,12 @@ pub(crate) fn root(filesystem: &str, read: bool) -> Root {
 
 pub(crate) fn system(id: &str, version: &str, name: &str) -> System {
     System {
-        family: "linux".to_owned(),
         distribution: Some(id.to_owned()),
-        like: Vec::new(),
         version: Some(version.to_owned()),
         name: Some(name.to_owned()),
         architecture: Some("x86_64".to_owned()),
         evidence: vec![Evidence::path("/usr/lib/os-release").line(1)],
+        ..System::of_family("linux")
     }
 }
 
