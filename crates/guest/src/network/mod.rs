@@ -38,6 +38,7 @@ const SPECIAL_NAMES: &[(&str, &str)] = &[
     ("vlan", "vlan"),
     ("tun", "tunnel"),
     ("tap", "tunnel"),
+    ("6rd-", "tunnel"),
     ("wg", "tunnel"),
     ("ppp", "modem"),
     ("wl", "wireless"),
@@ -48,6 +49,7 @@ const SPECIAL_NAMES: &[(&str, &str)] = &[
     ("ve-", "container"),
     ("vb-", "container"),
     ("vt-", "container"),
+    ("vz-", "container"),
 ];
 
 /// How the network of one tree is set up: for tests. What stands on other filesystems is not seen.

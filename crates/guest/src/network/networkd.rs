@@ -124,6 +124,7 @@ fn interface(unit: &Unit) -> Interface {
                 };
                 // Without a name, the condition tells nothing.
                 let value = if by == MatchBy::Other {
+                    interface.special = interface.special.or(special_property(key, &value).map(str::to_owned));
                     format!("{key}={value}")
                 } else {
                     value
@@ -159,6 +160,16 @@ fn interface(unit: &Unit) -> Interface {
         interface.special = names.filter_map(|one| special(&one.value)).map(str::to_owned).next();
     }
     interface
+}
+
+/// What an interface with a property is, if it is no network card: systemd brings files for such ones.
+fn special_property(key: &str, value: &str) -> Option<&'static str> {
+    match (key, value) {
+        ("Type", "wlan") => Some("wireless"),
+        ("Type", "sit") => Some("tunnel"),
+        ("Virtualization", "container") => Some("container"),
+        _ => None,
+    }
 }
 
 /// Names that `.link` files give to one card.
