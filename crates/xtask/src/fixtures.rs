@@ -1,47 +1,151 @@
-//! `cargo xtask fixtures`: real disk images, built by Debian's own tools as root or as a normal user, and kept until their recipe changes.
+//! `cargo xtask fixtures`: real disk images, built by the systems' own tools as root or as a normal user, and kept until
+//! their recipe changes. The recipes are in `tests/corpus/recipes`.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
-use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Instant;
+use std::{io, thread};
 
 use crate::programs;
 use crate::system::{Need, System};
 use crate::workspace::Workspace;
 use crate::{Failure, Outcome, about, child, failure};
 
-/// What the recipe consists of besides this file; a change to one of them builds the images anew.
-const RECIPE: [&str; 4] = [
-    "crates/xtask/src/fixtures.rs",
-    "tests/corpus/debian-12/filesystem.sh",
-    "tests/corpus/debian-12/inspect.py",
-    "tests/corpus/debian-12/99-ccloud.cfg",
+/// How an image, or what several need, is made.
+struct Recipe {
+    name: &'static str,
+    place: Place,
+    /// The script with its arguments.
+    script: &'static [&'static str],
+    /// Files beside the script that have a say in what comes out.
+    parts: &'static [&'static str],
+    /// Recipes whose outcome this one takes.
+    after: &'static [&'static str],
+}
+
+/// Where a recipe is carried out.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// On this machine; mmdebstrap finds its own way to seem to be root.
+    Machine,
+    /// As root, or seemingly so, in the system that the recipe `workshop` makes.
+    Workshop,
+}
+
+const fn debian(name: &'static str, script: &'static [&'static str]) -> Recipe {
+    Recipe {
+        name,
+        place: Place::Machine,
+        script,
+        parts: &[
+            "debian-99-ccloud.cfg",
+            "debian-filesystem.sh",
+            "debian-inspect.py",
+            "debian-kernel.sh",
+            "expect.py",
+            "grub-bios.py",
+        ],
+        after: &[],
+    }
+}
+
+/// A system that Debian's mirror has no packages of.
+const fn foreign(name: &'static str, script: &'static [&'static str]) -> Recipe {
+    Recipe {
+        name,
+        place: Place::Workshop,
+        script,
+        parts: &["expect.py", "hold-open.py", "rpm.sh", "system.sh"],
+        after: &["workshop"],
+    }
+}
+
+/// As [`foreign`], with a package database that only an old rpm can write.
+const fn old_rpm(name: &'static str, script: &'static [&'static str]) -> Recipe {
+    Recipe {
+        after: &["workshop", "old-rpm"],
+        ..foreign(name, script)
+    }
+}
+
+/// The Debian 12, laid out in another way.
+const fn layout(name: &'static str, script: &'static [&'static str]) -> Recipe {
+    Recipe {
+        parts: &[
+            "debian-99-ccloud.cfg",
+            "debian-slim.sh",
+            "expect.py",
+            "gpt4k.py",
+            "into-journal.py",
+            "lvm.head.sha256",
+            "xfs-proto.py",
+        ],
+        after: &["workshop", "debian-12"],
+        ..foreign(name, script)
+    }
+}
+
+/// Every recipe, those that take longest first.
+const RECIPES: &[Recipe] = &[
+    debian("debian-12-kernel", &["debian.sh", "bookworm", "kernel"]),
+    Recipe {
+        name: "workshop",
+        place: Place::Machine,
+        script: &["workshop.sh"],
+        parts: &[],
+        after: &[],
+    },
+    debian("debian-12", &["debian.sh", "bookworm"]),
+    debian("debian-13", &["debian.sh", "trixie"]),
+    debian("debian-11", &["debian.sh", "bullseye"]),
+    Recipe {
+        name: "old-rpm",
+        place: Place::Machine,
+        script: &["old-rpm.sh"],
+        parts: &["rpm.sh"],
+        after: &[],
+    },
+    foreign("fedora-coreos", &["fedora-coreos.sh"]),
+    foreign("ubuntu-24.04", &["ubuntu-24.04.sh"]),
+    foreign("fedora-42", &["redhat.sh", "fedora-42"]),
+    foreign("alma-9", &["redhat.sh", "alma-9"]),
+    old_rpm("rocky-8", &["redhat.sh", "rocky-8"]),
+    old_rpm("centos-7", &["redhat.sh", "centos-7"]),
+    old_rpm("centos-6", &["centos-6.sh"]),
+    foreign("opensuse-leap-15.6", &["suse.sh", "leap"]),
+    foreign("opensuse-tumbleweed", &["suse.sh", "tumbleweed"]),
+    foreign("arch", &["arch.sh"]),
+    foreign("alpine-3.22", &["alpine.sh"]),
+    foreign("gentoo", &["gentoo.sh"]),
+    foreign("flatcar", &["flatcar.sh"]),
+    foreign("cirros", &["cirros.sh"]),
+    foreign("freebsd-14", &["freebsd-14.sh"]),
+    foreign("windows", &["windows.sh"]),
+    layout("debian-no-table", &["debian-layout.sh", "no-table"]),
+    layout("debian-mbr-logical", &["debian-layout.sh", "mbr-logical"]),
+    layout("debian-4k", &["debian-layout.sh", "4k"]),
+    layout("debian-backup-gpt", &["debian-layout.sh", "backup-gpt"]),
+    layout("debian-dirty-journal", &["debian-layout.sh", "dirty-journal"]),
+    layout("debian-split", &["debian-layout.sh", "split"]),
+    layout("debian-lvm", &["debian-layout.sh", "lvm"]),
+    layout("debian-luks", &["debian-layout.sh", "luks"]),
+    layout("debian-xfs", &["debian-layout.sh", "xfs"]),
+    layout("debian-btrfs", &["debian-layout.sh", "btrfs"]),
+    layout("debian-f2fs", &["debian-layout.sh", "f2fs"]),
+    layout("two-systems", &["two-systems.sh"]),
 ];
 
-/// Every time stamp inside the images: 2026-11-01, so that the same packages give the same bytes.
-const EPOCH: &str = "1793491200";
-/// What makes it a cloud image: configured at its first start, reached by SSH. A kernel and a boot loader are not needed to be read, only to
-/// start, and would take three times the space.
-const PACKAGES: &str = "systemd-sysv,cloud-init,openssh-server";
-
-const MIB: u64 = 1 << 20;
-const SECTOR: u64 = 512;
-const DISK: u64 = 1536 * MIB;
-/// The order on the disk is that of Debian's own cloud images: 14 (BIOS boot), 15 (EFI), then 1 (root) up to the end.
-const EFI_START: u64 = 4 * MIB;
-const EFI_SIZE: u64 = 16 * MIB;
-const ROOT_START: u64 = 20 * MIB;
-/// Leaves the last MiB to the backup of the partition table.
-const ROOT_SIZE: u64 = DISK - ROOT_START - MIB;
-const DISK_UUID: &str = "6d0a7b52-3a55-4a4d-8c61-0f4f5d9b1e01";
-const ROOT_UUID: &str = "6d0a7b52-3a55-4a4d-8c61-0f4f5d9b1e02";
+/// Part of every recipe.
+const LIBRARY: &str = "lib.sh";
 
 /// Builds the images, from the beginning if `again`.
 pub(crate) fn run(workspace: Workspace, again: bool) -> Outcome {
     programs::provide(&workspace, System::detect(), &[Need::Images])?;
     if again {
-        _ = fs::remove_file(stamp(&workspace));
+        _ = fs::remove_dir_all(stamps(&folder(&workspace)));
     }
     let folder = provide(&workspace)?;
     println!("{}", folder.display());
@@ -54,240 +158,215 @@ pub(crate) fn folder(workspace: &Workspace) -> PathBuf {
     workspace.target("fixtures")
 }
 
-fn stamp(workspace: &Workspace) -> PathBuf {
-    folder(workspace).join("recipe")
+/// Where it is noted by which recipe each image was made.
+fn stamps(folder: &Path) -> PathBuf {
+    folder.join("recipes")
 }
 
-/// The folder with the images, built if they are not there yet.
+/// The folder with the images, each built if it is not there yet or its recipe has changed.
 pub(crate) fn provide(workspace: &Workspace) -> Outcome<PathBuf> {
     let folder = folder(workspace);
-    let mut recipe = String::new();
-    for part in RECIPE {
-        let part = workspace.path(part);
-        recipe.push_str(&fs::read_to_string(&part).map_err(about(&part))?);
-    }
-    if fs::read_to_string(stamp(workspace)).is_ok_and(|built| built == recipe) {
+    let texts = texts(workspace)?;
+    let wanted: Vec<&Recipe> = RECIPES
+        .iter()
+        .filter(|recipe| {
+            let stamp = stamps(&folder).join(recipe.name);
+            fs::read_to_string(stamp).ok().as_ref() != texts.get(recipe.name)
+        })
+        .collect();
+    if wanted.is_empty() {
         println!("The test images are up to date.");
         return Ok(folder);
     }
     let start = Instant::now();
-    if folder.exists() {
+    // What an older layout of the folder left behind is in nobody's recipe.
+    if !stamps(&folder).exists() && folder.exists() {
         fs::remove_dir_all(&folder).map_err(about(&folder))?;
     }
-    fs::create_dir_all(&folder).map_err(about(&folder))?;
-    println!("Building the test images (a Debian 12 with cloud-init and sshd); this takes about a minute.");
-    let debian = Build {
+    fs::create_dir_all(stamps(&folder)).map_err(about(&folder))?;
+    println!(
+        "Building {} of {} test images; all of them together take about four minutes.",
+        wanted.len(),
+        RECIPES.len()
+    );
+    let site = Site {
         workspace,
         folder: &folder,
     };
-    debian.filesystem()?;
-    debian.disk()?;
-    debian.containers()?;
-    debian.variants()?;
-    let stamp = stamp(workspace);
-    fs::write(&stamp, recipe).map_err(about(&stamp))?;
+    site.close_workshop()?;
+    let outcome = site.build(&wanted, &texts);
+    site.close_workshop()?;
+    outcome?;
     println!("Built in {:.0} s.", start.elapsed().as_secs_f64());
     Ok(folder)
 }
 
-struct Build<'a> {
+/// What each recipe consists of, with everything that its outcome depends on.
+fn texts(workspace: &Workspace) -> Outcome<BTreeMap<&'static str, String>> {
+    let mut texts = BTreeMap::new();
+    // A recipe may stand before those that it takes from, but no chain is longer than the list.
+    while texts.len() < RECIPES.len() {
+        let before = texts.len();
+        for recipe in RECIPES {
+            let ready = recipe.after.iter().all(|name| texts.contains_key(name));
+            if texts.contains_key(recipe.name) || !ready {
+                continue;
+            }
+            let mut text = recipe.script.join(" ");
+            let files = recipe.script.iter().take(1).chain(recipe.parts).chain([&LIBRARY]);
+            for file in files {
+                let path = workspace.path("tests/corpus/recipes").join(file);
+                text.push_str(&fs::read_to_string(&path).map_err(about(&path))?);
+            }
+            for name in recipe.after {
+                text.push_str(texts.get(name).map_or("", String::as_str));
+            }
+            texts.insert(recipe.name, text);
+        }
+        if texts.len() == before {
+            return failure("the recipes of the test images wait for each other");
+        }
+    }
+    Ok(texts)
+}
+
+/// Where it is built.
+struct Site<'a> {
     workspace: &'a Workspace,
     folder: &'a Path,
 }
 
-impl Build<'_> {
-    fn at(&self, name: &str) -> PathBuf {
-        self.folder.join(name)
-    }
+/// What the builders share: which recipes nobody has begun, and which are done.
+struct Progress<'a> {
+    open: Vec<&'a Recipe>,
+    running: BTreeSet<&'static str>,
+    failures: Vec<String>,
+}
 
-    fn tool(&self, program: &str) -> Command {
-        let mut command = self.workspace.command(program);
-        command
-            .stdin(Stdio::null())
-            .env("SOURCE_DATE_EPOCH", EPOCH)
-            .env("E2FSPROGS_FAKE_TIME", EPOCH);
-        command
-    }
-
-    /// The root filesystem, made while mmdebstrap still is, or seems to be, root: only then are the owners right.
-    fn filesystem(&self) -> Outcome {
-        let script = self.workspace.path("tests/corpus/debian-12/filesystem.sh");
-        let script = fs::read_to_string(&script).map_err(about(&script))?;
-        let mut mmdebstrap = self.tool("mmdebstrap");
-        mmdebstrap.args(["--mode=auto", "--variant=minbase", "--format=null", "--quiet"]);
-        mmdebstrap.arg(format!("--include={PACKAGES}"));
-        for left_out in ["/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/man/*"] {
-            mmdebstrap.arg(format!("--dpkgopt=path-exclude={left_out}"));
-        }
-        for sent in ["inspect.py", "99-ccloud.cfg"] {
-            let from = self.workspace.path("tests/corpus/debian-12").join(sent);
-            mmdebstrap.arg(format!("--customize-hook=upload {} /tmp/{sent}", quoted(&from)?));
-        }
-        mmdebstrap.arg(format!("--customize-hook={script}"));
-        for (fetched, name) in [
-            ("root.ext4", "root.ext4"),
-            ("expected.json", "debian-12.expected.json"),
-            ("files.jsonl", "debian-12.files.jsonl"),
-            ("configdrive-first.json", "configdrive-first.expected.json"),
-        ] {
-            mmdebstrap.arg(format!(
-                "--customize-hook=download /tmp/fixture/{fetched} {}",
-                quoted(&self.at(name))?
-            ));
-        }
-        mmdebstrap
-            .env("ROOT_MIB", (ROOT_SIZE / MIB).to_string())
-            .env("ROOT_UUID", ROOT_UUID);
-        child::run(mmdebstrap.args(["bookworm", "-"]))
-    }
-
-    /// The whole disk: partition table, an empty EFI partition, the root filesystem.
-    fn disk(&self) -> Outcome {
-        let disk = self.at("debian-12.raw");
-        let file = File::create(&disk).map_err(about(&disk))?;
-        file.set_len(DISK).map_err(about(&disk))?;
-        let table = format!(
-            "label: gpt\nlabel-id: {DISK_UUID}\nsector-size: {SECTOR}\n\
-             1: start={}, size={}, type=4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709, uuid={ROOT_UUID}\n\
-             14: start=2048, size=6144, type=21686148-6449-6E6F-744E-656564454649, uuid=6d0a7b52-3a55-4a4d-8c61-0f4f5d9b1e03\n\
-             15: start={}, size={}, type=C12A7328-F81F-11D2-BA4B-00A0C93EC93B, uuid=6d0a7b52-3a55-4a4d-8c61-0f4f5d9b1e04\n",
-            ROOT_START / SECTOR,
-            ROOT_SIZE / SECTOR,
-            EFI_START / SECTOR,
-            EFI_SIZE / SECTOR,
-        );
-        let mut sfdisk = self.tool("sfdisk");
-        let mut sfdisk = sfdisk
-            .args(["--quiet", "--no-reread"])
-            .arg(&disk)
-            .stdin(Stdio::piped())
-            .spawn()
-            .map_err(about(&disk))?;
-        if let Some(mut input) = sfdisk.stdin.take() {
-            input.write_all(table.as_bytes()).map_err(about(&disk))?;
-        }
-        if !sfdisk.wait().is_ok_and(|status| status.success()) {
-            return failure("sfdisk could not write the partition table");
-        }
-
-        let efi = self.at("efi.vfat");
-        File::create(&efi)
-            .and_then(|file| file.set_len(EFI_SIZE))
-            .map_err(about(&efi))?;
-        child::run(self.tool("mkfs.vfat").args(["--invariant", "-n", "EFI"]).arg(&efi))?;
-        for (part, start) in [("efi.vfat", EFI_START), ("root.ext4", ROOT_START)] {
-            let part = self.at(part);
-            place(&part, &disk, start)?;
-            fs::remove_file(&part).map_err(about(&part))?;
-        }
-        Ok(())
-    }
-
-    fn containers(&self) -> Outcome {
-        self.convert("debian-12.raw", &["-O", "qcow2"], "debian-12.qcow2")?;
-        self.convert("debian-12.raw", &["-c", "-O", "qcow2"], "debian-12-compressed.qcow2")
-    }
-
-    fn convert(&self, from: &str, options: &[&str], to: &str) -> Outcome {
-        child::run(
-            self.tool("qemu-img")
-                .args(["convert", "-f", "raw"])
-                .args(options)
-                .arg(self.at(from))
-                .arg(self.at(to)),
-        )
-    }
-
-    /// Copies with one thing changed, and files that are no images.
-    fn variants(&self) -> Outcome {
-        self.changed(
-            "no-sshd",
-            "rm /etc/systemd/system/multi-user.target.wants/ssh.service\nrm /etc/systemd/system/sshd.service\n",
-        )?;
-        let drop_in = self.workspace.path("tests/corpus/debian-12");
-        let drop_in = drop_in
-            .to_str()
-            .ok_or_else(|| Failure("the checkout's path is not UTF-8".to_owned()))?;
-        self.changed(
-            "configdrive-first",
-            &format!("lcd \"{drop_in}\"\ncd /etc/cloud/cloud.cfg.d\nwrite 99-ccloud.cfg 99-ccloud.cfg\n"),
-        )?;
-        for (name, content) in [
-            ("empty.img", ""),
-            ("notes.img", "This is a text file whose name promises a disk image.\n"),
-        ] {
-            let path = self.at(name);
-            fs::write(&path, content).map_err(about(&path))?;
-        }
-        Ok(())
-    }
-
-    /// The Debian image after these debugfs commands, as qcow2.
-    fn changed(&self, name: &str, commands: &str) -> Outcome {
-        let raw = self.at("variant.raw");
-        let script = self.at("variant.debugfs");
-        child::run(
-            self.tool("qemu-img")
-                .args(["convert", "-f", "raw", "-O", "raw"])
-                .arg(self.at("debian-12.raw"))
-                .arg(&raw),
-        )?;
-        fs::write(&script, commands).map_err(about(&script))?;
-        // libext2fs takes the filesystem's place from the name; debugfs ends with 0 whatever its commands did, but says what went wrong.
-        let device = format!("{}?offset={ROOT_START}", raw.display());
-        let mut debugfs = self.tool("debugfs");
-        let output = debugfs
-            .arg("-w")
-            .arg("-f")
-            .arg(&script)
-            .arg(device)
-            .output()
-            .map_err(about(&raw))?;
-        let complaints: Vec<_> = String::from_utf8_lossy(&output.stderr)
-            .lines()
-            .skip(1)
-            .map(str::to_owned)
-            .collect();
-        if !output.status.success() || !complaints.is_empty() {
-            return failure(format!(
-                "debugfs could not make the image `{name}`: {}",
-                complaints.join("; ")
-            ));
-        }
-        self.convert("variant.raw", &["-O", "qcow2"], &format!("{name}.qcow2"))?;
-        for path in [raw, script] {
-            fs::remove_file(&path).map_err(about(&path))?;
-        }
-        Ok(())
+impl Progress<'_> {
+    /// The first recipe that nothing unfinished stands in the way of.
+    fn next(&mut self) -> Option<usize> {
+        let waiting: BTreeSet<_> = self.open.iter().map(|recipe| recipe.name).collect();
+        self.open.iter().position(|recipe| {
+            recipe
+                .after
+                .iter()
+                .all(|name| !waiting.contains(name) && !self.running.contains(name))
+        })
     }
 }
 
-/// Writes `part` into `disk` from `start` on, leaving holes where there are only zeros.
-fn place(part: &Path, disk: &Path, start: u64) -> Outcome {
-    let mut from = File::open(part).map_err(about(part))?;
-    let mut to = File::options().write(true).open(disk).map_err(about(disk))?;
-    let mut position = start;
-    let mut block = Vec::new();
-    loop {
-        block.clear();
-        let mut limited = std::io::Read::take(&mut from, 64 * 1024);
-        let length = std::io::Read::read_to_end(&mut limited, &mut block).map_err(about(part))?;
-        if length == 0 {
+impl Site<'_> {
+    /// Carries the recipes out, as many at a time as there are processors.
+    fn build(&self, wanted: &[&Recipe], texts: &BTreeMap<&str, String>) -> Outcome {
+        let progress = Mutex::new(Progress {
+            open: wanted.to_vec(),
+            running: BTreeSet::new(),
+            failures: Vec::new(),
+        });
+        let changed = Condvar::new();
+        let builders = thread::available_parallelism().map_or(2, |count| count.get().max(2));
+        thread::scope(|scope| {
+            for _ in 0..builders {
+                scope.spawn(|| self.work(&progress, &changed, texts));
+            }
+        });
+        let failures = progress.into_inner().unwrap_or_else(PoisonError::into_inner).failures;
+        if failures.is_empty() {
+            Ok(())
+        } else {
+            failure(failures.join("\n"))
+        }
+    }
+
+    fn work(&self, progress: &Mutex<Progress<'_>>, changed: &Condvar, texts: &BTreeMap<&str, String>) {
+        let mut state = progress.lock().unwrap_or_else(PoisonError::into_inner);
+        while state.failures.is_empty() && !state.open.is_empty() {
+            let Some(place) = state.next() else {
+                state = changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            };
+            let recipe = state.open.remove(place);
+            state.running.insert(recipe.name);
+            drop(state);
+            let start = Instant::now();
+            let outcome = self.carry_out(recipe).and_then(|()| {
+                let stamp = stamps(self.folder).join(recipe.name);
+                fs::write(&stamp, texts.get(recipe.name).map_or("", String::as_str)).map_err(about(&stamp))
+            });
+            state = progress.lock().unwrap_or_else(PoisonError::into_inner);
+            state.running.remove(recipe.name);
+            match outcome {
+                Ok(()) => println!("  {:<24} {:>4.0} s", recipe.name, start.elapsed().as_secs_f64()),
+                Err(Failure(sentence)) => state.failures.push(sentence),
+            }
+            changed.notify_all();
+        }
+    }
+
+    fn carry_out(&self, recipe: &Recipe) -> Outcome {
+        let scratch = self.folder.join(format!("{}.building", recipe.name));
+        match fs::remove_dir_all(&scratch) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(about(&scratch)(error)),
+            _ => fs::create_dir_all(&scratch).map_err(about(&scratch))?,
+        }
+        let log = self.folder.join(format!("{}.log", recipe.name));
+        let file = File::create(&log).map_err(about(&log))?;
+        let mut command = match recipe.place {
+            Place::Machine => self.workspace.command("sh"),
+            Place::Workshop => self.as_root("workshop-enter.sh"),
+        };
+        let recipes = self.workspace.path("tests/corpus/recipes");
+        let mut words = recipe.script.iter();
+        command
+            .arg(recipes.join(words.next().copied().unwrap_or_default()))
+            .args(words)
+            .env("NAME", recipe.name)
+            .env("OUT", self.folder)
+            .env("RECIPES", &recipes)
+            .current_dir(&scratch)
+            .stdin(Stdio::null())
+            .stdout(file.try_clone().map_err(about(&log))?)
+            .stderr(file);
+        let status = command
+            .status()
+            .map_err(|error| Failure(format!("the recipe of `{}` could not be started: {error}", recipe.name)))?;
+        if !status.success() {
+            let text = fs::read_to_string(&log).unwrap_or_default();
+            let lines: Vec<_> = text.lines().collect();
+            let end = lines.get(lines.len().saturating_sub(30)..).unwrap_or_default();
+            return failure(format!(
+                "the test image `{}` could not be built ({status}); the end of {}:\n{}",
+                recipe.name,
+                log.display(),
+                end.join("\n")
+            ));
+        }
+        fs::remove_file(&log).map_err(about(&log))?;
+        fs::remove_dir_all(&scratch).map_err(about(&scratch))
+    }
+}
+
+/// The workshop: unpacked when the first recipe enters it, gone when the last has left. Its files belong to several users,
+/// for a normal user to some that only a user namespace can name.
+impl Site<'_> {
+    /// A script that runs as root or seems to, with mounts and processes of its own.
+    fn as_root(&self, script: &str) -> Command {
+        let mut command = self.workspace.command("unshare");
+        command.args(["--mount", "--pid", "--fork", "--kill-child"]);
+        if child::output(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() != "0") {
+            command.args(["--map-root-user", "--map-auto"]);
+        }
+        command
+            .arg("sh")
+            .arg(self.workspace.path("tests/corpus/recipes").join(script));
+        command
+    }
+
+    fn close_workshop(&self) -> Outcome {
+        if !self.folder.join("workshop").exists() {
             return Ok(());
         }
-        if block.iter().any(|byte| *byte != 0) {
-            to.seek(SeekFrom::Start(position))
-                .and_then(|_| to.write_all(&block))
-                .map_err(about(disk))?;
-        }
-        position = position.saturating_add(u64::try_from(length).unwrap_or(u64::MAX));
-    }
-}
-
-/// A path for mmdebstrap's own hooks, which are split as a shell would.
-fn quoted(path: &Path) -> Outcome<String> {
-    match path.to_str() {
-        Some(path) if !path.contains('\'') => Ok(format!("'{path}'")),
-        _ => failure(format!("{}: mmdebstrap cannot work with such a path", path.display())),
+        child::output(self.as_root("workshop-leave.sh").env("OUT", self.folder)).map(drop)
     }
 }

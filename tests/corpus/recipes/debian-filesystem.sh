@@ -8,10 +8,10 @@ stage=$work/stage
 mkdir -p "$stage"
 
 # What Debian's own tools and cloud-init's own code say about this system; the reader is held against it.
-chroot "$root" python3 -B - facts > "$work/expected.json" < "$root/tmp/inspect.py"
+chroot "$root" python3 -B /tmp/debian-inspect.py facts > "$work/facts.tsv"
 # The same system with a drop-in that puts ConfigDrive first, to be added to a copy of the image later.
-cp "$root/tmp/99-ccloud.cfg" "$root/etc/cloud/cloud.cfg.d/99-ccloud.cfg"
-chroot "$root" python3 -B - facts > "$work/configdrive-first.json" < "$root/tmp/inspect.py"
+cp "$root/tmp/debian-99-ccloud.cfg" "$root/etc/cloud/cloud.cfg.d/99-ccloud.cfg"
+chroot "$root" python3 -B /tmp/debian-inspect.py facts > "$work/configdrive-first.tsv"
 rm "$root/etc/cloud/cloud.cfg.d/99-ccloud.cfg"
 
 # A copy, because file systems are mounted into "$root" while hooks run.
@@ -25,7 +25,9 @@ tar -C "$root" --one-file-system --numeric-owner --exclude='./dev/*' --exclude='
 : > "$stage/etc/machine-id"
 : > "$stage/etc/resolv.conf"
 echo localhost > "$stage/etc/hostname"
-printf 'LABEL=root / ext4 rw,discard,errors=remount-ro 0 1\n' > "$stage/etc/fstab"
+if [ ! -s "$stage/etc/fstab" ] || ! grep -q '^[^#]' "$stage/etc/fstab"; then
+    printf 'LABEL=root / ext4 rw,discard,errors=remount-ro 0 1\n' > "$stage/etc/fstab"
+fi
 rm -f "$stage/var/lib/dbus/machine-id"
 # In a user namespace what is mounted there belongs to nobody.
 chown 0:0 "$stage/proc" "$stage/sys"
@@ -34,8 +36,13 @@ chown 0:0 "$stage/proc" "$stage/sys"
 find "$stage" -newermt "@$SOURCE_DATE_EPOCH" -exec touch -hcd "@$SOURCE_DATE_EPOCH" {} +
 
 # The truth for the reader of ext4: every name with its kind, owner, size and digest, as the kernel shows it.
-chroot "$root" python3 -B - files /tmp/fixture/stage > "$work/files.jsonl" < "$root/tmp/inspect.py"
+chroot "$root" python3 -B /tmp/debian-inspect.py files /tmp/fixture/stage > "$work/files.jsonl"
 
 truncate -s "${ROOT_MIB}M" "$work/root.ext4"
 E2FSPROGS_FAKE_TIME=$SOURCE_DATE_EPOCH mke2fs -q -t ext4 -L root -U "$ROOT_UUID" -E "hash_seed=$ROOT_UUID" -d "$stage" "$work/root.ext4"
+
+# The same without what no reader looks at, for the images whose layout is the question: libraries, most programs, most of Python.
+tar -C "$stage" --numeric-owner --exclude='./usr/lib/x86_64-linux-gnu/*' --exclude='./usr/lib/python3*/*/[!c]*' --exclude='./usr/lib/python3.*' \
+    --exclude='./usr/share/*' --exclude='./usr/bin/[!cs]*' --exclude='./usr/lib/modules/*' --exclude='./usr/lib/udev/*' --exclude='./var/cache/*' \
+    --exclude='./var/lib/dpkg/info/*' --exclude='./usr/lib/git-core' --exclude='./boot/*' -cf "$work/slim.tar" .
 rm -r "$stage"
