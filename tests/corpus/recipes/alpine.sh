@@ -54,6 +54,7 @@ openrc 0.62.6-r0
 openssh 10.0_p1-r7
 openssh-server 10.0_p1-r7
 LIST
+expect packages.apk 8
 cloud_init /usr/lib/python3.12/site-packages
 write /etc/cloud/cloud.cfg << 'FILE'
 datasource_list: ['NoCloud', 'ConfigDrive', 'OpenStack', 'Ec2', 'None']
@@ -67,7 +68,7 @@ system_info:
     lock_passwd: True
     shell: /bin/ash
 FILE
-expect_text agent.login alpine
+expect_text login alpine
 expect_cloud_init 25.1.2-r0
 printf 'Include /etc/ssh/sshd_config.d/*.conf\nAuthorizedKeysFile .ssh/authorized_keys\nAllowTcpForwarding no\nSubsystem sftp internal-sftp\n' | write /etc/ssh/sshd_config
 expect_sshd

@@ -31,8 +31,8 @@ cloud_init /usr/lib/python3.13/site-packages
 printf 'users:\n  - default\ndisable_root: true\nsystem_info:\n  distro: arch\n  default_user:\n    name: arch\n    lock_passwd: True\n    shell: /bin/bash\n' | write /etc/cloud/cloud.cfg
 cloud_init_units
 enable sshd.service
-expect_text agent.login arch
-expect agent.enabled "$(is_enabled cloud-init.service)"
+expect_text login arch
+expect agent.enabled "$(is_enabled cloud-init-main.service)"
 expect sshd.enabled "$(is_enabled sshd.service)"
 
 # Packages without files, put in by pacman itself.
@@ -56,6 +56,7 @@ FILE
 pacman --root "$tree" --dbpath "$tree/var/lib/pacman" --config pacman.conf --noconfirm --noscriptlet --cachedir . --logfile pacman.log -Udd \
     --disable-download-timeout ./*.pkg.tar.zst > pacman.out 2>&1 || { cat pacman.out; exit 1; }
 expect_cloud_init "$(pacman --dbpath "$tree/var/lib/pacman" --config pacman.conf -Q cloud-init | cut -d' ' -f2)"
+expect packages.pacman "$(pacman --dbpath "$tree/var/lib/pacman" --config pacman.conf -Q | wc -l)"
 expect_sshd
 mkdir -p "$tree/usr/lib/modules/6.15.9-arch1-1"
 : > "$tree/boot/vmlinuz-linux"

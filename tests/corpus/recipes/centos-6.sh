@@ -69,9 +69,10 @@ system_info:
     lock_passwd: true
     shell: /bin/bash
 FILE
-expect_cloud_init "$(sed -n 's/^cloud-init\t//p' centos-6.versions)"
+expect_cloud_init "$(sed -n 's/^cloud-init\t//p' centos-6.told)"
+expect packages.rpm_berkeley "$(sed -n 's/^count\t//p' centos-6.told)"
 expect agent.recent_enough false
-expect_text agent.login centos
+expect_text login centos
 write /etc/ssh/sshd_config << 'FILE'
 Protocol 2
 SyslogFacility AUTHPRIV

@@ -1,26 +1,19 @@
-# CirrOS as it is handed out: no package database, dropbear in place of OpenSSH, no cloud-init but a shell script of its own.
+# CirrOS as it is handed out: on the disk stand a kernel, an initramfs and GRUB; the system is unpacked there at the first boot.
 . "$RECIPES/lib.sh"
 . "$RECIPES/system.sh"
-split_usr
-write /etc/os-release << 'FILE'
-PRETTY_NAME="CirrOS 0.6.2"
-NAME="CirrOS"
-VERSION_ID="0.6.2"
-ID=cirros
-HOME_URL="https://cirros-cloud.net"
-BUG_REPORT_URL="https://github.com/cirros-dev/cirros/issues"
-FILE
-mkdir -p "$tree/etc/cirros"
-echo 0.6.2 | write /etc/cirros/version
-expect_release
-program /bin/busybox /usr/sbin/dropbear /usr/bin/cirros-apply
-ln -s ../bin/busybox "$tree/sbin/init"
-printf '::sysinit:/etc/init.d/rc.sysinit\n::respawn:/sbin/getty -L ttyS0 115200 vt100\n' | write /etc/inittab
-printf '#!/bin/sh\n' | write /etc/init.d/S50-dropbear
-mkdir -p "$tree/etc/rc3.d"
-ln -s ../init.d/S50-dropbear "$tree/etc/rc3.d/S50-dropbear"
-printf '#!/bin/sh\n' | write /etc/init.d/cirros-ds-net
-expect agent '"none"'
-printf 'LABEL=cirros-rootfs / auto defaults 0 0\n' | write /etc/fstab
+mkdir -p initramfs/bin initramfs/sbin initramfs/etc/cirros
+program /boot/busybox
+mv "$tree/boot/busybox" initramfs/bin/busybox
+ln -s ../bin/busybox initramfs/sbin/init
+printf 'PRETTY_NAME="CirrOS 0.6.2"\nNAME="CirrOS"\nVERSION_ID="0.6.2"\nID=cirros\nHOME_URL="https://cirros-cloud.net"\n' > initramfs/etc/os-release
+echo 0.6.2 > initramfs/etc/cirros/version
+: > expected.tsv
+mkdir -p "$tree/boot/grub"
+(cd initramfs && find . | sort | cpio --quiet -o -H newc) | gzip -n > "$tree/boot/initrd.img-5.15.0-71-generic"
+printf 'MZ' > "$tree/boot/vmlinuz-5.15.0-71-generic"
+ln -s boot/vmlinuz-5.15.0-71-generic "$tree/vmlinuz"
+ln -s boot/initrd.img-5.15.0-71-generic "$tree/initrd.img"
+printf 'set timeout=0\nmenuentry "linux" {\n\tlinux /vmlinuz root=LABEL=cirros-rootfs ro console=tty1 console=ttyS0\n\tinitrd /initrd.img\n}\n' > "$tree/boot/grub/grub.cfg"
 gpt_disk 80 cirros-rootfs ext3
+expect system '{"unknown": "system_unpacked_at_boot"}'
 finish

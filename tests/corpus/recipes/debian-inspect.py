@@ -39,12 +39,14 @@ def facts():
     say("agent.kind", "cloud-init")
     say("agent.version", agent_version)
     say("agent.enabled", enabled(*CLOUD_INIT_UNITS))
-    say("agent.login", init.distro.get_default_user()["name"])
+    say("login", init.distro.get_default_user()["name"])
     say("datasources", init.cfg["datasource_list"])
     say("sshd.installed", sshd_installed)
     say("sshd.enabled", enabled("ssh.service", "ssh.socket"))
     os.makedirs("/run/sshd", exist_ok=True)
     tell_sshd(output("/usr/sbin/sshd", "-T"))
+    states = output("dpkg-query", "--show", "--showformat=${db:Status-Abbrev}\n").split("\n")
+    say("packages", {"dpkg": sum(not state.startswith(("rc", "un")) for state in states)})
     kernels = sorted(os.listdir("/lib/modules")) if os.path.isdir("/lib/modules") else []
     say("kernels", kernels)
 

@@ -33,6 +33,7 @@ ostree 2025.2-1.fc42 x86_64
 systemd 257.6-1.fc42 x86_64
 LIST
 version=$(rpm_version "$tree/usr/share/rpm" sqlite ignition)
+expect packages.rpm_sqlite "$(rpm_count "$tree/usr/share/rpm" sqlite)"
 rm -f "$tree/usr/share/rpm"/*-shm "$tree/usr/share/rpm"/*-wal "$tree/usr/share/rpm/.rpm.lock"
 systemd
 program /usr/bin/sshd /usr/lib/dracut/modules.d/30ignition/ignition
@@ -45,7 +46,7 @@ expect sshd.enabled "$(is_enabled sshd.service)"
 expect_sshd
 expect agent.kind '"ignition"'
 expect_text agent.version "$version"
-expect_text agent.login core
+expect_text login core
 expect agent.enabled true
 
 # What rpm-ostree makes of a tree: /etc below /usr, kernel and initramfs in /usr/lib/modules, everything else links.
@@ -65,15 +66,18 @@ ln -s var/roothome "$tree/root"
 ln -s sysroot/ostree "$tree/ostree"
 no_younger
 
+mkdir sysroot
 ostree admin init-fs --modern sysroot
 ostree admin os-init --sysroot=sysroot fedora-coreos > ostree.log 2>&1
 ostree --repo=sysroot/ostree/repo config set core.mode bare
 ostree --repo=sysroot/ostree/repo config set sysroot.bootloader none
-ostree --repo=sysroot/ostree/repo commit --quiet --branch=fedora:fedora/x86_64/coreos/stable --tree=dir="$tree" --timestamp="@$SOURCE_DATE_EPOCH" \
+ostree --repo=sysroot/ostree/repo commit --branch=fedora:fedora/x86_64/coreos/stable --tree=dir="$tree" --timestamp="@$SOURCE_DATE_EPOCH" \
     --add-metadata-string=version=42.20250609.3.0 > commit 2>> ostree.log || { cat ostree.log; exit 1; }
 uuid=6d0a7b52-3a55-4a4d-8c61-0f4f5d9b8e0
 ostree admin deploy --sysroot=sysroot --os=fedora-coreos --karg=root=UUID=${uuid}4 --karg=rw --karg=ignition.platform.id=qemu \
     --karg=boot=UUID=${uuid}3 --karg='$ignition_firstboot' fedora:fedora/x86_64/coreos/stable >> ostree.log 2>&1 || { cat ostree.log; exit 1; }
+# ostree protects a deployment, as far as it may; nobody could remove it afterwards.
+chattr -i sysroot/ostree/deploy/fedora-coreos/deploy/*.0 2> /dev/null || true
 touch sysroot/boot/ignition.firstboot
 mkdir -p sysroot/boot/grub2
 printf 'search --label boot --set boot\nset root=$boot\nif [ -f ${prefix}/user.cfg ]; then\n  source ${prefix}/user.cfg\nfi\nblscfg\n' > sysroot/boot/grub2/grub.cfg

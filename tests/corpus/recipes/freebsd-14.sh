@@ -21,6 +21,7 @@ no_younger
 makefs -t ffs -s 64m -o version=2 -T "$SOURCE_DATE_EPOCH" root.ufs "$tree" > makefs.log
 table disk.raw 80 << 'TABLE'
 label: gpt
+first-lba: 34
 label-id: 6d0a7b52-3a55-4a4d-8c61-0f4f5d9b9e00
 1: start=40, size=1024, type=83BD6B9D-7F41-11DC-BE0B-001560B84F0F, name="bootfs"
 2: start=2048, size=16384, type=C12A7328-F81F-11D2-BA4B-00A0C93EC93B, name="efiesp"

@@ -34,6 +34,7 @@ for package in app-emulation/cloud-init-25.1.4 net-misc/openssh-10.0_p1-r2 sys-a
     echo 8 | write "$folder/EAPI"
     : | write "$folder/CONTENTS"
 done
+expect packages.portage 4
 cloud_init /usr/lib/python3.13/site-packages
 write /etc/cloud/cloud.cfg << 'FILE'
 users:
@@ -49,7 +50,7 @@ FILE
 printf 'datasource_list: ["ConfigDrive"]\n' | write /etc/cloud/cloud.cfg.d/99-local.cfg
 # Python reads the files in byte order: this one first, the other last.
 printf 'datasource_list: ["NoCloud", "ConfigDrive"]\n' | write /etc/cloud/cloud.cfg.d/100-local.cfg
-expect_text agent.login gentoo
+expect_text login gentoo
 expect_cloud_init 25.1.4
 printf 'AuthorizedKeysFile .ssh/authorized_keys\nUsePAM yes\nPrintMotd no\nPrintLastLog no\nSubsystem sftp /usr/lib64/misc/sftp-server\nAcceptEnv LANG LC_*\n' | write /etc/ssh/sshd_config
 expect_sshd

@@ -12,9 +12,10 @@ for system in centos-6 centos-7 rocky-8; do
     rpm_database "/tmp/db/$system" bdb < "/tmp/$system.rpms"
     # What rpm leaves behind while it runs: not part of an image.
     rm -f "/tmp/db/$system"/__db.* "/tmp/db/$system"/.rpm.lock
-    for package in cloud-init openssh-server; do
-        printf '%s\t%s\n' "$package" "$(rpm_version "/tmp/db/$system" bdb "$package")"
-    done > "/tmp/db/$system.versions"
+    {
+        printf 'cloud-init\t%s\n' "$(rpm_version "/tmp/db/$system" bdb cloud-init)"
+        printf 'count\t%s\n' "$(rpm_count "/tmp/db/$system" bdb)"
+    } > "/tmp/db/$system.told"
     rm -f "/tmp/db/$system"/__db.* "/tmp/db/$system"/.rpm.lock
 done
 tar -C /tmp/db -cf /tmp/old-rpm.tar .

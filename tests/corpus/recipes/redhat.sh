@@ -42,7 +42,6 @@ openssh 9.9p1-10.fc42 x86_64
 openssh-server 9.9p1-10.fc42 x86_64
 systemd 257.3-7.fc42 x86_64
 LIST
-    backend=sqlite
     ;;
 centos-7)
     merged_usr
@@ -146,14 +145,14 @@ openssh-server 8.7p1-45.el9.alma.1 x86_64
 systemd 252-51.el9.alma.1 x86_64
 LIST
     # Told before the copy, which is taken while the log still stands.
-    rpm_version "$tree$database" sqlite cloud-init > cloud-init.version
+    version=$(rpm_version "$tree$database" sqlite cloud-init)
+    expect packages.rpm_sqlite "$(rpm_count "$tree$database" sqlite)"
     cp "$tree$database/rpmdb.sqlite" "$tree$database/rpmdb.sqlite-wal" .
     touch done
     wait "$holder"
     rm "$tree$database"/*
     cp rpmdb.sqlite rpmdb.sqlite-wal "$tree$database/"
     test "$(stat -c %s rpmdb.sqlite-wal)" -gt 32768
-    version=$(cat cloud-init.version)
     ;;
 esac
 ln -s ../usr/lib/os-release "$tree/etc/os-release"
@@ -165,10 +164,12 @@ centos-7 | rocky-8)
     mkdir -p "$tree$database"
     tar -xf "$OUT/old-rpm.tar"
     cp "$system"/* "$tree$database/"
-    version=$(sed -n 's/^cloud-init\t//p' "$system.versions")
+    version=$(sed -n 's/^cloud-init\t//p' "$system.told")
+    expect packages.rpm_berkeley "$(sed -n 's/^count\t//p' "$system.told")"
     ;;
 fedora-42)
-    version=$(rpm_version "$tree$database" "$backend" cloud-init)
+    version=$(rpm_version "$tree$database" sqlite cloud-init)
+    expect packages.rpm_sqlite "$(rpm_count "$tree$database" sqlite)"
     rm -f "$tree$database"/*-shm "$tree$database"/*-wal "$tree$database/.rpm.lock"
     ;;
 esac
@@ -211,8 +212,8 @@ system_info:
     shell: /bin/bash
 FILE
 cloud_init_units
-expect_text agent.login "$login"
-expect agent.enabled "$(is_enabled cloud-init.service)"
+expect_text login "$login"
+expect agent.enabled "$(is_enabled cloud-init-main.service)"
 expect sshd.enabled "$(is_enabled sshd.service)"
 expect_cloud_init "$version"
 expect_sshd

@@ -24,6 +24,11 @@ rpm_database() {
     rm -rf rpms rpmbuild
 }
 
+# rpm_count FOLDER BACKEND: how many packages it has.
+rpm_count() {
+    rpm --dbpath "$1" --define "_db_backend $2" -qa | wc -l
+}
+
 # rpm_version FOLDER BACKEND NAME: as rpm itself says.
 rpm_version() {
     rpm --dbpath "$1" --define "_db_backend $2" -q --queryformat '%|EPOCH?{%{EPOCH}:}:{}|%{VERSION}-%{RELEASE}' "$3"

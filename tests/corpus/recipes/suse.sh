@@ -65,6 +65,7 @@ LIST
     ;;
 esac
 version=$(rpm_version "$tree$database" ndb cloud-init)
+expect packages.rpm_ndb "$(rpm_count "$tree$database" ndb)"
 rm -f "$tree$database/.rpm.lock"
 mkdir -p "$tree/var/lib"
 ln -s ../../usr/lib/sysimage/rpm "$tree/var/lib/rpm"
@@ -146,8 +147,8 @@ UNIT
     program /usr/sbin/NetworkManager
     ;;
 esac
-expect_text agent.login opensuse
-expect agent.enabled "$(is_enabled cloud-init.service)"
+expect_text login opensuse
+expect agent.enabled "$(is_enabled cloud-init-main.service)"
 expect sshd.enabled "$(is_enabled sshd.service)"
 expect_cloud_init "$version"
 expect_sshd

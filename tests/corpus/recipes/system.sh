@@ -101,11 +101,12 @@ cloud_init() {
 # cloud_init_units: its services and the generator that starts them.
 cloud_init_units() {
     mkdir -p "$tree/usr/lib/systemd/system" "$tree/usr/lib/systemd/system-generators"
-    for cloud_init_unit in cloud-init-local.service cloud-init.service cloud-config.service cloud-final.service cloud-config.target cloud-init.target; do
-        cp "/lib/systemd/system/$cloud_init_unit" "$tree/usr/lib/systemd/system/"
+    cp /usr/lib/systemd/system/cloud-* "$tree/usr/lib/systemd/system/"
+    cp /usr/lib/systemd/system-generators/cloud-init-generator "$tree/usr/lib/systemd/system-generators/"
+    for cloud_init_unit in main local network; do
+        enable "cloud-init-$cloud_init_unit.service"
     done
-    cp /lib/systemd/system-generators/cloud-init-generator "$tree/usr/lib/systemd/system-generators/"
-    enable cloud-init-local.service cloud-init.service cloud-config.service cloud-final.service
+    enable cloud-config.service cloud-final.service
 }
 
 # expect_cloud_init VERSION: what it is and which list holds, as its own code merges the configuration.

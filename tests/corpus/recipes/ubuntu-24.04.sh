@@ -47,7 +47,7 @@ write /etc/cloud/cloud.cfg.d/90_dpkg.cfg << 'FILE'
 # to update this file, run dpkg-reconfigure cloud-init
 datasource_list: [ NoCloud, ConfigDrive, OpenNebula, DigitalOcean, Azure, AltCloud, OVF, MAAS, GCE, OpenStack, CloudSigma, SmartOS, Bigstep, Scaleway, AliYun, Ec2, CloudStack, Hetzner, IBMCloud, Oracle, Exoscale, RbxCloud, UpCloud, VMware, Vultr, LXD, NWCS, Akamai, WSL, None ]
 FILE
-expect_text agent.login ubuntu
+expect_text login ubuntu
 
 write /etc/ssh/sshd_config << 'FILE'
 Include /etc/ssh/sshd_config.d/*.conf
@@ -92,7 +92,7 @@ RequiredBy=ssh.service
 UNIT
 enable ssh.socket
 cloud_init_units
-expect agent.enabled "$(is_enabled cloud-init.service)"
+expect agent.enabled "$(is_enabled cloud-init-main.service)"
 expect sshd.enabled "$(is_enabled ssh.service ssh.socket)"
 
 # dpkg's own database: packages without files, put in by dpkg.
@@ -117,6 +117,8 @@ LIST
 dpkg --root="$tree" --force-all --install ./*.deb > dpkg.log 2>&1
 # Removed, but not its configuration: no longer installed.
 dpkg --root="$tree" --force-all --remove ufw >> dpkg.log 2>&1
+# Without the one of which only the configuration is left.
+expect packages.dpkg "$(dpkg-query --admindir="$tree/var/lib/dpkg" --show --showformat '${db:Status-Abbrev}\n' | grep -vc '^rc')"
 expect sshd.installed true
 expect_cloud_init "$(dpkg-query --admindir="$tree/var/lib/dpkg" --show --showformat '${Version}' cloud-init)"
 python3 "$RECIPES/expect.py" sshd "$tree" >> expected.tsv

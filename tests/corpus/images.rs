@@ -1,0 +1,136 @@
+use std::{fs, process::Command};
+
+use lotse_disk::Disk;
+use lotse_guest::{Fact, Facts};
+use lotse_tests::{Result, provided};
+use serde_json::Value;
+
+use crate::{found, open};
+
+/// The verdict of `lotse check` on an image, and why it is that.
+struct Image {
+    file: &'static str,
+    verdict: &'static str,
+}
+
+const fn image(file: &'static str, verdict: &'static str) -> Image {
+    Image { file, verdict }
+}
+
+/// Every image of the corpus. What is expected of its facts was written down by the tools when it was made.
+const IMAGES: &[Image] = &[
+    image("alma-9.raw", "ready_with_warnings"),
+    image("alpine-3.22.raw", "will_not_work"),
+    image("arch.raw", "ready_with_warnings"),
+    image("centos-6.raw", "will_not_work"),
+    image("centos-7.raw", "ready_with_warnings"),
+    image("cirros.raw", "unknown"),
+    image("configdrive-first.qcow2", "ready"),
+    image("debian-11.qcow2", "ready_with_warnings"),
+    image("debian-12-compressed.qcow2", "ready_with_warnings"),
+    image("debian-12-kernel.qcow2", "ready_with_warnings"),
+    image("debian-12.qcow2", "ready_with_warnings"),
+    image("debian-12.raw", "ready_with_warnings"),
+    image("debian-13.qcow2", "ready_with_warnings"),
+    image("debian-4k.raw", "ready_with_warnings"),
+    image("debian-backup-gpt.raw", "ready_with_warnings"),
+    image("debian-btrfs.raw", "will_not_work"),
+    image("debian-dirty-journal.raw", "ready"),
+    image("debian-f2fs.raw", "will_not_work"),
+    image("debian-luks.raw", "unknown"),
+    image("debian-lvm.raw", "ready_with_warnings"),
+    image("debian-mbr-logical.raw", "ready_with_warnings"),
+    image("debian-no-table.raw", "will_not_work"),
+    image("debian-split.raw", "ready_with_warnings"),
+    image("debian-xfs.raw", "will_not_work"),
+    image("fedora-42.raw", "ready_with_warnings"),
+    image("fedora-coreos.raw", "ready"),
+    image("flatcar.raw", "ready"),
+    image("freebsd-14.raw", "will_not_work"),
+    image("gentoo.raw", "ready_with_warnings"),
+    image("no-sshd.qcow2", "will_not_work"),
+    image("opensuse-leap-15.6.raw", "ready"),
+    image("opensuse-tumbleweed.raw", "ready"),
+    image("rocky-8.raw", "ready_with_warnings"),
+    image("two-systems.raw", "unknown"),
+    image("ubuntu-24.04.raw", "ready_with_warnings"),
+    image("windows.raw", "will_not_work"),
+];
+
+fn expected(file: &str) -> Result<Value> {
+    let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
+    let stem = stem.strip_suffix("-compressed").unwrap_or(stem);
+    let path = provided::fixture(&format!("{stem}.expected.json"))?;
+    Ok(serde_json::from_slice(&fs::read(path)?)?)
+}
+
+fn examine(file: &str) -> Result<Facts> {
+    let disk: Disk = open(file)?;
+    Ok(lotse_guest::examine(&disk))
+}
+
+#[test]
+fn every_fact_is_what_the_tools_told_when_the_image_was_made() {
+    let mut wrong = Vec::new();
+    for image in IMAGES {
+        let differences = match (examine(image.file), expected(image.file)) {
+            (Ok(facts), Ok(expected)) => found::differences(&expected, &found::found(&facts)),
+            (Err(error), _) | (_, Err(error)) => vec![error.to_string()],
+        };
+        wrong.extend(differences.into_iter().map(|line| format!("{}: {line}", image.file)));
+    }
+    assert!(wrong.is_empty(), "{} facts differ:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn every_image_gets_the_verdict_that_a_person_would_come_to() -> Result {
+    let mut wrong = Vec::new();
+    for image in IMAGES {
+        let output = Command::new(provided::lotse()?)
+            .args(["check", "--json"])
+            .arg(provided::fixture(image.file)?)
+            .output()?;
+        let report: Value = serde_json::from_slice(&output.stdout)?;
+        if report["verdict"] != image.verdict {
+            let findings = report["findings"].as_array().map(Vec::as_slice).unwrap_or_default();
+            let reasons: Vec<_> = findings
+                .iter()
+                .filter(|finding| finding["kind"] == "requirement" && finding["status"] != "pass")
+                .map(|finding| {
+                    format!(
+                        "{} {} {}",
+                        finding["status"], finding["reason"], finding["params"]["cause"]
+                    )
+                })
+                .collect();
+            wrong.push(format!(
+                "{}: expected {}, found {} ({})",
+                image.file,
+                image.verdict,
+                report["verdict"],
+                reasons.join("; ")
+            ));
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "{} verdicts differ:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+    Ok(())
+}
+
+#[test]
+fn a_drop_in_that_puts_configdrive_first_is_what_decides() -> Result {
+    let Fact::Known(Some(datasources)) = examine("configdrive-first.qcow2")?.datasources else {
+        return Err("cloud-init's list can be read".into());
+    };
+    let deciding = datasources.from.first().and_then(|evidence| evidence.path.as_deref());
+    assert_eq!(
+        deciding,
+        Some("/etc/cloud/cloud.cfg.d/99-ccloud.cfg"),
+        "a person must be led to the file that decides"
+    );
+    Ok(())
+}
