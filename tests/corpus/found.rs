@@ -1,8 +1,10 @@
 //! The facts in the corpus's own words, so that they can be held against what the tools said when an image was made.
 
+use std::collections::BTreeSet;
+
 use lotse_guest::{
     Fact, Facts, Unknown,
-    facts::{Agent, PartitionTable, Root, Sshd, System},
+    facts::{Agent, Boot, Network, PartitionTable, Root, Space, Sshd, SshdLogin, System},
 };
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -27,6 +29,11 @@ pub(crate) fn found(facts: &Facts) -> Value {
         "datasources": option(&facts.datasources, |datasources| json!(datasources.list)),
         "login": option(&facts.login, |login| json!(login.user)),
         "sshd": fact(&facts.sshd, sshd),
+        "boot": boot(&facts.boot),
+        "network": fact(&facts.network, network),
+        "firewall": fact(&facts.firewall, |firewall| plain(&firewall.ssh)),
+        "space": fact(&facts.space, space),
+        "machine_id": fact(&facts.leftovers, |leftovers| fact(&leftovers.machine_id, |id| json!(id.state))),
     })
 }
 
@@ -76,7 +83,40 @@ fn agent(agent: &Agent) -> Value {
 }
 
 fn sshd(sshd: &Sshd) -> Value {
-    json!({"installed": plain(&sshd.installed), "enabled": plain(&sshd.enabled)})
+    let login = |words: fn(&SshdLogin) -> Value| option(&sshd.config, |config| words(&config.login));
+    json!({
+        "installed": plain(&sshd.installed),
+        "enabled": plain(&sshd.enabled),
+        "ports": fact(&sshd.ports, |ports| json!(ports.value)),
+        "permit_root_login": login(|login| json!(login.permit_root_login.value)),
+        "pubkey_authentication": login(|login| json!(login.pubkey_authentication.value)),
+        "password_authentication": login(|login| json!(login.password_authentication.value)),
+    })
+}
+
+fn boot(boot: &Boot) -> Value {
+    json!({
+        "bios": fact(&boot.bios, |start| json!(start.possible)),
+        "uefi": fact(&boot.uefi, |start| json!(start.possible)),
+        "kernels": fact(&boot.kernels, |kernels| {
+            json!(kernels.iter().filter_map(|kernel| kernel.version.clone()).collect::<BTreeSet<_>>())
+        }),
+        "root": option(&boot.entry, |entry| json!(entry.parameters("root").collect::<Vec<_>>())),
+        "virtio_blk": option(&boot.drivers, |drivers| plain(&drivers.virtio_blk)),
+    })
+}
+
+fn network(network: &Network) -> Value {
+    network
+        .configurators
+        .iter()
+        .filter(|configurator| configurator.active == Fact::Known(true))
+        .map(|configurator| json!(configurator.kind))
+        .collect()
+}
+
+fn space(space: &Space) -> Value {
+    json!({"total": plain(&space.total), "free": plain(&space.free)})
 }
 
 fn fact<T>(fact: &Fact<T>, words: impl FnOnce(&T) -> Value) -> Value {

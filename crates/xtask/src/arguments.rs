@@ -20,6 +20,7 @@ cargo xtask bench disk [--gib N] [--only NAME]...
                                    read a disk of N GiB (3) in every container and compression, or those that NAME is a part
                                    of, beside qemu-img, gzip and others, and print the ratios; wants about six times N GiB of
                                    space in target/bench
+cargo xtask bench check            time and memory of a whole report on the test images, beside virt-inspector
 cargo xtask fuzz [options]         run the fuzz targets in tests/fuzz
     --seconds N                    for so long each (60)
     --only TARGET                  only this one; may be repeated
@@ -32,6 +33,7 @@ pub(crate) enum Task {
     Test(Selection),
     Fixtures { again: bool },
     Bench { gib: u64, only: Vec<String> },
+    BenchCheck,
     Fuzz(Fuzzing),
     Types,
 }
@@ -53,7 +55,8 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Outcome<Task
                 gib: 3,
                 only: Vec::new(),
             },
-            _ => return failure("`cargo xtask bench` wants to know what: `disk`."),
+            Some("check") => Task::BenchCheck,
+            _ => return failure("`cargo xtask bench` wants to know what: `disk` or `check`."),
         },
         "types" => Task::Types,
         other => return failure(format!("There is no task `{other}`.")),

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod bench;
+mod bench_check;
 mod checks;
 mod child;
 mod debian;
@@ -61,6 +62,7 @@ fn main() -> ExitCode {
         Task::Test(selection) => checks::run(workspace, &selection),
         Task::Fixtures { again } => fixtures::run(workspace, again),
         Task::Fuzz(fuzzing) => fuzz::run(&workspace, &fuzzing),
+        Task::BenchCheck => bench_check::run(&workspace),
         Task::Bench { gib, only } => bench::run(&workspace, gib, &only),
         Task::Types => checks::write_types(&workspace),
     });

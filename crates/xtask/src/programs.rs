@@ -67,7 +67,16 @@ fn is_there(workspace: &Workspace, need: Need) -> bool {
             .is_ok()
         }
         Need::Window => true,
-        Need::Images => all(&["mmdebstrap", "sfdisk", "mke2fs", "mkfs.vfat", "qemu-img"]),
+        Need::Images => all(&[
+            "mmdebstrap",
+            "sfdisk",
+            "mke2fs",
+            "mkfs.vfat",
+            "mcopy",
+            "qemu-img",
+            "python3",
+            "unshare",
+        ]),
         Need::Tests => all(&[
             "Xvfb",
             "xwininfo",

@@ -74,7 +74,7 @@ impl System {
             (Self::Fedora, Need::Window) => ("sudo dnf install", "webkit2gtk4.1-devel gtk3-devel librsvg2-devel"),
             (Self::Fedora, Need::Images) => (
                 "sudo dnf install",
-                "mmdebstrap debian-keyring dpkg util-linux e2fsprogs dosfstools qemu-img shadow-utils",
+                "mmdebstrap debian-keyring dpkg util-linux e2fsprogs dosfstools mtools qemu-img python3 shadow-utils time",
             ),
             (Self::Fedora, Need::Tests) => (
                 "sudo dnf install",
@@ -84,7 +84,7 @@ impl System {
             (Self::Arch, Need::Window) => ("sudo pacman -S --needed", "webkit2gtk-4.1 gtk3 librsvg"),
             (Self::Arch, Need::Images) => (
                 "sudo pacman -S --needed",
-                "mmdebstrap debian-archive-keyring util-linux e2fsprogs dosfstools qemu-img shadow",
+                "mmdebstrap debian-archive-keyring util-linux e2fsprogs dosfstools mtools qemu-img python shadow time",
             ),
             (Self::Arch, Need::Tests) => (
                 "sudo pacman -S --needed",
@@ -94,7 +94,7 @@ impl System {
             (Self::Suse, Need::Window) => ("sudo zypper install", "webkit2gtk3-devel gtk3-devel librsvg-devel"),
             (Self::Suse, Need::Images) => (
                 "sudo zypper install",
-                "mmdebstrap debian-keyring dpkg util-linux e2fsprogs dosfstools qemu-tools shadow",
+                "mmdebstrap debian-keyring dpkg util-linux e2fsprogs dosfstools mtools qemu-tools python3 shadow time",
             ),
             (Self::Suse, Need::Tests) => (
                 "sudo zypper install",
@@ -103,7 +103,7 @@ impl System {
             (Self::OtherLinux, Need::Compiler) => return Some("a C compiler and pkg-config".to_owned()),
             (Self::OtherLinux, Need::Window) => return Some("WebKitGTK 4.1 and GTK 3 with their headers".to_owned()),
             (Self::OtherLinux, Need::Images) => {
-                return Some("mmdebstrap, the Debian archive keyring, sfdisk, mke2fs, mkfs.vfat, qemu-img".to_owned());
+                return Some("mmdebstrap, the Debian archive keyring, sfdisk, mke2fs, mkfs.vfat, mcopy, qemu-img, Python 3, GNU time".to_owned());
             }
             (Self::OtherLinux, Need::Tests) => {
                 return Some(

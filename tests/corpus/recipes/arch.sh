@@ -28,7 +28,7 @@ sshd_unit
 printf 'Include /etc/ssh/sshd_config.d/*.conf\nAuthorizedKeysFile .ssh/authorized_keys\nSubsystem sftp /usr/lib/ssh/sftp-server\n' | write /etc/ssh/sshd_config
 printf 'KbdInteractiveAuthentication no\nUsePAM yes\nPrintMotd no\n' | write /etc/ssh/sshd_config.d/99-archlinux.conf
 cloud_init /usr/lib/python3.13/site-packages
-printf 'users:\n  - default\ndisable_root: true\nsystem_info:\n  distro: arch\n  default_user:\n    name: arch\n    lock_passwd: True\n    shell: /bin/bash\n' | write /etc/cloud/cloud.cfg
+printf 'users:\n  - default\ndisable_root: true\nsystem_info:\n  distro: arch\n  default_user:\n    name: arch\n    lock_passwd: True\n    shell: /bin/bash\n' | cloud_cfg
 cloud_init_units
 enable sshd.service
 expect_text login arch

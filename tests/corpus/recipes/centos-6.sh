@@ -56,7 +56,7 @@ expect sshd.enabled true
 expect sshd.installed true
 
 cloud_init /usr/lib/python2.6/site-packages
-write /etc/cloud/cloud.cfg << 'FILE'
+cloud_cfg << 'FILE'
 users:
  - default
 disable_root: 1

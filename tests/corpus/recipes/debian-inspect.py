@@ -48,7 +48,7 @@ def facts():
     states = output("dpkg-query", "--show", "--showformat=${db:Status-Abbrev}\n").split("\n")
     say("packages", {"dpkg": sum(not state.startswith(("rc", "un")) for state in states)})
     kernels = sorted(os.listdir("/lib/modules")) if os.path.isdir("/lib/modules") else []
-    say("kernels", kernels)
+    say("boot.kernels", kernels)
 
 
 def digest(path):

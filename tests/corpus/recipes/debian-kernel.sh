@@ -44,4 +44,13 @@ chroot "$root" grub-mkimage -O x86_64-efi -o /tmp/fixture/boot/EFI/BOOT/BOOTX64.
     part_gpt ext2 fat normal linux configfile search search_fs_uuid
 cp "$root/tmp/fixture/boot/EFI/BOOT/BOOTX64.EFI" "$root/tmp/fixture/boot/EFI/debian/grubx64.efi"
 printf 'search.fs_uuid %s root\nset prefix=($root)/boot/grub\nconfigfile $prefix/grub.cfg\n' "$ROOT_UUID" > "$root/tmp/fixture/boot/EFI/debian/grub.cfg"
+# Where the driver of the disk is: in the initramfs, built into the kernel, or in neither.
+kernel=$(ls "$root/lib/modules")
+if chroot "$root" lsinitramfs "/boot/initrd.img-$kernel" | grep -q '/virtio_blk\.ko'; then
+    echo initramfs
+elif grep -q '/virtio_blk\.ko' "$root/lib/modules/$kernel/modules.builtin"; then
+    echo built_in
+else
+    echo missing
+fi > "$root/tmp/fixture/boot/virtio"
 tar -C "$root/tmp/fixture/boot" -cf "$root/tmp/fixture/boot.tar" .

@@ -60,7 +60,11 @@ place root.ext4 disk.raw "$root_start"
 cp facts.tsv expected.tsv
 expect_table disk.raw
 if [ "$with_kernel" ]; then
-    expect boot '{"bios": true, "uefi": true}'
+    expect boot.bios true
+    expect boot.uefi true
+    expect boot.root "[\"UUID=${uuid}2\"]"
+    # lsinitramfs lists them (debian-kernel.sh asks it).
+    expect boot.virtio_blk "\"$(cat virtio)\""
 fi
 expect root '{"filesystem": "ext4", "partition": 1, "layers": []}'
 expectations "$OUT/$NAME.expected.json"

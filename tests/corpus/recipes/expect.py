@@ -90,7 +90,8 @@ def tell_sshd(effective):
         key, _, value = line.partition(" ")
         fields.setdefault(key, []).append(value)
     say("sshd.ports", [int(port) for port in fields["port"]])
-    say("sshd.permit_root_login", fields["permitrootlogin"][0])
+    # Its older name, which -T still tells.
+    say("sshd.permit_root_login", fields["permitrootlogin"][0].replace("without-password", "prohibit-password"))
     say("sshd.pubkey_authentication", fields["pubkeyauthentication"][0] == "yes")
     say("sshd.password_authentication", fields["passwordauthentication"][0] == "yes")
 

@@ -2,10 +2,8 @@
 # initramfs, sshd by a socket.
 . "$RECIPES/lib.sh"
 . "$RECIPES/system.sh"
-mkdir -p usr/bin usr/sbin usr/lib/systemd/system usr/lib64 usr/share/flatcar usr/share/ssh
 # The tree of the system is what stands below /usr; it is built where it will be mounted.
 merged_usr
-rmdir usr/bin usr/sbin usr/lib/systemd/system usr/lib/systemd usr/lib usr/lib64 usr/share/flatcar usr/share/ssh usr/share usr
 write /usr/lib/os-release << 'FILE'
 NAME="Flatcar Container Linux by Kinvolk"
 ID=flatcar
@@ -60,6 +58,11 @@ FILE
 # The root as it is handed out holds nothing of that: everything is laid out at the first boot.
 mkdir root root/usr root/boot
 mv tree/usr usr
+# What /etc begins with is laid under it.
+mkdir tree/etc/ssh
+ln -s ../../usr/share/ssh/sshd_config tree/etc/ssh/sshd_config
+rm tree/etc/machine-id
+mv tree/etc usr/share/flatcar/etc
 rm -r tree
 mkdir -p EFI/boot flatcar/grub
 printf 'MZ' > EFI/boot/bootx64.efi
@@ -90,5 +93,7 @@ place usr.ext4 disk.raw 36
 place oem.ext4 disk.raw 228
 place root.ext4 disk.raw 276
 expect_table disk.raw
+expect sshd.installed true
+expect sshd.enabled true
 expect root '{"filesystem": "ext4", "partition": 9, "layers": []}'
 finish

@@ -36,7 +36,7 @@ for package in app-emulation/cloud-init-25.1.4 net-misc/openssh-10.0_p1-r2 sys-a
 done
 expect packages.portage 4
 cloud_init /usr/lib/python3.13/site-packages
-write /etc/cloud/cloud.cfg << 'FILE'
+cloud_cfg << 'FILE'
 users:
   - default
 disable_root: true

@@ -194,7 +194,7 @@ fi
 sshd_unit
 enable sshd.service
 cloud_init "$python"
-write /etc/cloud/cloud.cfg << FILE
+cloud_cfg << FILE
 users:
  - default
 disable_root: true

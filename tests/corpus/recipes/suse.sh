@@ -88,7 +88,7 @@ printf 'PermitRootLogin no\n' | write "$dir/sshd_config.d/50-cloud.conf"
 sshd_unit
 enable sshd.service
 cloud_init "$python"
-write /etc/cloud/cloud.cfg << 'FILE'
+cloud_cfg << 'FILE'
 users:
   - default
 disable_root: true

@@ -98,6 +98,18 @@ cloud_init() {
     cp /usr/lib/cloud-init/ds-identify "$tree/usr/lib/cloud-init/ds-identify"
 }
 
+# cloud_cfg: its configuration, from standard input, with the steps that upstream's has for every system.
+cloud_cfg() {
+    cat > "$tree/etc/cloud/cloud.cfg"
+    cat >> "$tree/etc/cloud/cloud.cfg" << 'MODULES'
+cloud_init_modules: [seed_random, bootcmd, write_files, growpart, resizefs, disk_setup, mounts, set_hostname, update_hostname,
+  update_etc_hosts, ca_certs, rsyslog, users_groups, ssh, set_passwords]
+cloud_config_modules: [ssh_import_id, locale, ntp, timezone, disable_ec2_metadata, runcmd]
+cloud_final_modules: [package_update_upgrade_install, write_files_deferred, scripts_vendor, scripts_per_once, scripts_per_boot,
+  scripts_per_instance, scripts_user, ssh_authkey_fingerprints, keys_to_console, final_message, power_state_change]
+MODULES
+}
+
 # cloud_init_units: its services and the generator that starts them.
 cloud_init_units() {
     mkdir -p "$tree/usr/lib/systemd/system" "$tree/usr/lib/systemd/system-generators"

@@ -19,5 +19,5 @@ place debian.ext4 disk.raw 1
 place alpine.ext4 disk.raw 161
 expect_table disk.raw
 expect root '{"unknown": "several_systems"}'
-expect systems '["alpine", "debian"]'
+expect systems '["Debian GNU/Linux 12 (bookworm)", "Alpine Linux v3.22"]'
 finish

@@ -30,7 +30,7 @@ expect system.like '["debian"]'
 systemd
 program /usr/sbin/sshd
 cloud_init /usr/lib/python3/dist-packages
-write /etc/cloud/cloud.cfg << 'FILE'
+cloud_cfg << 'FILE'
 users:
   - default
 disable_root: true
