@@ -47,6 +47,7 @@ const fn debian(name: &'static str, script: &'static [&'static str]) -> Recipe {
             "debian-kernel.sh",
             "expect.py",
             "grub-bios.py",
+            "lib.sh",
         ],
         after: &[],
     }
@@ -58,7 +59,7 @@ const fn foreign(name: &'static str, script: &'static [&'static str]) -> Recipe 
         name,
         place: Place::Workshop,
         script,
-        parts: &["expect.py", "hold-open.py", "rpm.sh", "system.sh"],
+        parts: &["expect.py", "hold-open.py", "lib.sh", "rpm.sh", "system.sh"],
         after: &["workshop"],
     }
 }
@@ -80,6 +81,7 @@ const fn layout(name: &'static str, script: &'static [&'static str]) -> Recipe {
             "expect.py",
             "gpt4k.py",
             "into-journal.py",
+            "lib.sh",
             "lvm.head.sha256",
             "xfs-proto.py",
         ],
@@ -137,9 +139,6 @@ const RECIPES: &[Recipe] = &[
     layout("debian-f2fs", &["debian-layout.sh", "f2fs"]),
     layout("two-systems", &["two-systems.sh"]),
 ];
-
-/// Part of every recipe.
-const LIBRARY: &str = "lib.sh";
 
 /// Builds the images, from the beginning if `again`.
 pub(crate) fn run(workspace: Workspace, again: bool) -> Outcome {
@@ -213,7 +212,7 @@ fn texts(workspace: &Workspace) -> Outcome<BTreeMap<&'static str, String>> {
                 continue;
             }
             let mut text = recipe.script.join(" ");
-            let files = recipe.script.iter().take(1).chain(recipe.parts).chain([&LIBRARY]);
+            let files = recipe.script.iter().take(1).chain(recipe.parts);
             for file in files {
                 let path = workspace.path("tests/corpus/recipes").join(file);
                 text.push_str(&fs::read_to_string(&path).map_err(about(&path))?);

@@ -78,6 +78,8 @@ printf 'LABEL=/ / ext4 defaults,noatime 1 1\n' | write /etc/fstab
 printf 'auto lo\niface lo inet loopback\n\nauto eth0\niface eth0 inet dhcp\n' | write /etc/network/interfaces
 no_younger
 ext ext4 disk.raw 96 / 6d0a7b52-3a55-4a4d-8c61-0f4f5d9b6e05 tree -O ^64bit
+expect_space disk.raw
+expect network '["ifupdown"]'
 expect table '{"kind": "none", "sector_size": 512}'
 expect root '{"filesystem": "ext4", "partition": null, "layers": []}'
 finish

@@ -119,5 +119,7 @@ TABLE
 ext ext4 root.ext4 127 '' 6d0a7b52-3a55-4a4d-8c61-0f4f5d9b5e02 tree
 place root.ext4 disk.raw 1
 expect_table disk.raw
+expect_space root.ext4
+expect network '["network_scripts"]'
 expect root '{"filesystem": "ext4", "partition": 1, "layers": []}'
 finish

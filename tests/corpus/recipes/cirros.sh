@@ -16,4 +16,6 @@ ln -s boot/initrd.img-5.15.0-71-generic "$tree/initrd.img"
 printf 'set timeout=0\nmenuentry "linux" {\n\tlinux /vmlinuz root=LABEL=cirros-rootfs ro console=tty1 console=ttyS0\n\tinitrd /initrd.img\n}\n' > "$tree/boot/grub/grub.cfg"
 gpt_disk 80 cirros-rootfs ext3
 expect system '{"unknown": "system_unpacked_at_boot"}'
+# What its filesystem holds is not the system.
+expect space '{"unknown": "system_unpacked_at_boot"}'
 finish

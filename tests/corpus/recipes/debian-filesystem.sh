@@ -42,7 +42,8 @@ truncate -s "${ROOT_MIB}M" "$work/root.ext4"
 E2FSPROGS_FAKE_TIME=$SOURCE_DATE_EPOCH mke2fs -q -t ext4 -L root -U "$ROOT_UUID" -E "hash_seed=$ROOT_UUID" -d "$stage" "$work/root.ext4"
 
 # The same without what no reader looks at, for the images whose layout is the question: libraries, most programs, most of Python.
-tar -C "$stage" --numeric-owner --exclude='./usr/lib/x86_64-linux-gnu/*' --exclude='./usr/lib/python3*/*/[!c]*' --exclude='./usr/lib/python3.*' \
-    --exclude='./usr/share/*' --exclude='./usr/bin/[!cs]*' --exclude='./usr/lib/modules/*' --exclude='./usr/lib/udev/*' --exclude='./var/cache/*' \
-    --exclude='./var/lib/dpkg/info/*' --exclude='./usr/lib/git-core' --exclude='./boot/*' -cf "$work/slim.tar" .
+tar -C "$stage" --numeric-owner --no-wildcards-match-slash --exclude='./usr/lib/x86_64-linux-gnu/*' --exclude='./usr/lib/python3.*' \
+    --exclude='./usr/lib/python3/dist-packages/[!c]*' --exclude='./usr/lib/python3/dist-packages/c[!l]*' --exclude='./usr/share/*' \
+    --exclude='./usr/bin/[!cs]*' --exclude='./usr/lib/modules/*' --exclude='./usr/lib/udev/*' --exclude='./var/cache/*' \
+    --exclude='./var/lib/dpkg/info/*' --exclude='./boot/*' -cf "$work/slim.tar" .
 rm -r "$stage"

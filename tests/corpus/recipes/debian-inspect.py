@@ -45,6 +45,9 @@ def facts():
     say("sshd.enabled", enabled("ssh.service", "ssh.socket"))
     os.makedirs("/run/sshd", exist_ok=True)
     tell_sshd(output("/usr/sbin/sshd", "-T"))
+    # By hand: nothing filters packets on a stock system, and no identity is handed out (debian-filesystem.sh).
+    say("firewall", "everybody")
+    say("machine_id", "empty")
     states = output("dpkg-query", "--show", "--showformat=${db:Status-Abbrev}\n").split("\n")
     say("packages", {"dpkg": sum(not state.startswith(("rc", "un")) for state in states)})
     kernels = sorted(os.listdir("/lib/modules")) if os.path.isdir("/lib/modules") else []

@@ -16,6 +16,7 @@ case $layout in
 no-table)
     # As Alpine's own images are; ccloud³ wants a partition table of a raw disk.
     root_of 160
+    expect_space root.ext4
     mv root.ext4 disk.raw
     expect table '{"kind": "none", "sector_size": 512}'
     expect root '{"filesystem": "ext4", "partition": null, "layers": []}'
@@ -23,6 +24,7 @@ no-table)
 mbr-logical)
     # As installers lay disks out by hand: swap first, the system in the extended partition.
     root_of 160
+    expect_space root.ext4
     table disk.raw 200 << TABLE
 label: dos
 label-id: 0x6d0a7b52
@@ -44,6 +46,7 @@ TABLE
 4k)
     # A disk of 4096-byte sectors: every number in its table counts those.
     root_of 160 -b 4096
+    expect_space root.ext4
     truncate -s 200M disk.raw
     python3 "$RECIPES/gpt4k.py" disk.raw 512 "$((160 * 256))" "${uuid}1" "${uuid}7"
     place root.ext4 disk.raw 2
@@ -54,6 +57,7 @@ TABLE
     ;;
 backup-gpt)
     root_of 160
+    expect_space root.ext4
     table disk.raw 170 << TABLE
 label: gpt
 label-id: ${uuid}1
@@ -108,6 +112,7 @@ FSTAB
         touch -d "@$SOURCE_DATE_EPOCH" "tree/$part"
     done
     ext ext4 root.ext4 40 root "${uuid}2" tree
+    expect_space root.ext4
     ext ext4 usr.ext4 160 usr "${uuid}3" usr
     ext ext4 var.ext4 64 var "${uuid}5" var
     ext ext2 boot.ext2 16 boot "${uuid}4" boot
@@ -137,6 +142,7 @@ lvm)
 /dev/mapper/debian--vg-swap_1 none swap sw 0 0
 FSTAB
     ext ext4 root.ext4 160 root "${uuid}2" tree
+    expect_space root.ext4
     table disk.raw 210 << TABLE
 label: gpt
 label-id: ${uuid}1

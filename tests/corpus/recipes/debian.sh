@@ -59,6 +59,7 @@ place root.ext4 disk.raw "$root_start"
 
 cp facts.tsv expected.tsv
 expect_table disk.raw
+expect_space root.ext4
 if [ "$with_kernel" ]; then
     expect boot.bios true
     expect boot.uefi true

@@ -93,6 +93,7 @@ place usr.ext4 disk.raw 36
 place oem.ext4 disk.raw 228
 place root.ext4 disk.raw 276
 expect_table disk.raw
+expect machine_id '"missing"'
 expect sshd.installed true
 expect sshd.enabled true
 expect root '{"filesystem": "ext4", "partition": 9, "layers": []}'

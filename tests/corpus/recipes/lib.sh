@@ -45,6 +45,15 @@ expect_table() {
     python3 "$RECIPES/expect.py" table "$1" >> expected.tsv
 }
 
+# expect_space EXT: size and free space of the root as dumpe2fs tells them.
+expect_space() {
+    dumpe2fs -h "$1" 2> /dev/null | awk -F': *' '
+        $1 == "Block count" { blocks = $2 }
+        $1 == "Free blocks" { free = $2 }
+        $1 == "Block size" { size = $2 }
+        END { printf "space.total\t%.0f\nspace.free\t%.0f\n", blocks * size, free * size }' >> expected.tsv
+}
+
 # expectations FILE: writes what was expected so far.
 expectations() {
     python3 "$RECIPES/expect.py" write < expected.tsv > "$1"

@@ -1,5 +1,7 @@
 # Package databases as Red Hat's systems up to 8 have them: Berkeley DB, which only an rpm as old as Debian 11's writes.
-. "$RECIPES/lib.sh"
+set -eu
+SOURCE_DATE_EPOCH=1793491200
+export SOURCE_DATE_EPOCH
 
 cat > hook.sh << 'HOOK'
 set -eu

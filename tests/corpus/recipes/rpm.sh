@@ -1,4 +1,4 @@
-# A package database as rpm itself writes it. Sourced after lib.sh.
+# A package database as rpm itself writes it. Sourced.
 
 # rpm_database FOLDER BACKEND < LIST: one package a line, as `name [epoch:]version-release architecture`.
 rpm_database() {

@@ -122,6 +122,7 @@ WantedBy=multi-user.target
 Alias=network.service
 UNIT
     enable wicked.service
+    expect network '["wicked"]'
     printf "BOOTPROTO='dhcp'\nSTARTMODE='auto'\nCLOUD_NETCONFIG_MANAGE='yes'\n" | write /etc/sysconfig/network/ifcfg-eth0
     program /usr/sbin/wicked
     ;;
@@ -145,6 +146,7 @@ UNIT
     mkdir -p "$tree/etc/systemd/system/multi-user.target.wants"
     ln -s /usr/lib/systemd/system/NetworkManager.service "$tree/etc/systemd/system/multi-user.target.wants/NetworkManager.service"
     program /usr/sbin/NetworkManager
+    expect network '["network_manager"]'
     ;;
 esac
 expect_text login opensuse

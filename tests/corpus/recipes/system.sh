@@ -66,6 +66,7 @@ systemd() {
     program /usr/lib/systemd/systemd
     ln -s ../lib/systemd/systemd "$tree/usr/sbin/init"
     : > "$tree/etc/machine-id"
+    expect machine_id '"empty"'
 }
 
 # unit NAME: a unit as a package brings it, from standard input.
@@ -148,6 +149,7 @@ UNIT
 # expect_sshd: how OpenSSH itself reads the configuration.
 expect_sshd() {
     expect sshd.installed true
+    expect firewall '"everybody"'
     python3 "$RECIPES/expect.py" sshd "$tree" >> expected.tsv
 }
 
@@ -176,6 +178,7 @@ TABLE
     ext "${3:-ext4}" root.ext "$(($1 - 20))" "$2" 6d0a7b52-3a55-4a4d-8c61-0f4f5d9b2e05 "$tree"
     place root.ext disk.raw 18
     expect_table disk.raw
+    expect_space root.ext
     expect root "{\"filesystem\": \"${3:-ext4}\", \"partition\": 1, \"layers\": []}"
 }
 
