@@ -17,6 +17,7 @@ echo 3.22.1 | write /etc/alpine-release
 expect_release
 program /bin/busybox /usr/sbin/sshd /sbin/openrc /lib/ld-musl-aarch64.so.1
 ln -s ../bin/busybox "$tree/sbin/init"
+ln -s ../bin/busybox "$tree/sbin/ifup"
 write /etc/inittab << 'FILE'
 ::sysinit:/sbin/openrc sysinit
 ::sysinit:/sbin/openrc boot

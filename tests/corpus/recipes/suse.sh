@@ -124,7 +124,7 @@ UNIT
     enable wicked.service
     expect network '["wicked"]'
     printf "BOOTPROTO='dhcp'\nSTARTMODE='auto'\nCLOUD_NETCONFIG_MANAGE='yes'\n" | write /etc/sysconfig/network/ifcfg-eth0
-    program /usr/sbin/wicked
+    program /usr/sbin/wicked /usr/sbin/wickedd
     ;;
 tumbleweed)
     unit NetworkManager.service << 'UNIT'
