@@ -47,7 +47,7 @@ const IMAGES: &[Image] = &[
     image("fedora-coreos.raw", "ready"),
     image("flatcar.raw", "ready"),
     image("freebsd-14.raw", "will_not_work"),
-    image("gentoo.raw", "ready_with_warnings"),
+    image("gentoo.raw", "ready"),
     image("no-sshd.qcow2", "will_not_work"),
     image("opensuse-leap-15.6.raw", "ready"),
     image("opensuse-tumbleweed.raw", "ready"),
