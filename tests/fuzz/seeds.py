@@ -144,6 +144,24 @@ def packages(work):
         yield "packages_text", f"{which}-names", bytes([which]) + text
 
 
+def services():
+    """The trees and configurations that systemd and sshd themselves were asked about."""
+    tests = os.path.join(HERE, "../../crates/guest/tests")
+    with open(os.path.join(tests, "sshd/cases.json")) as file:
+        for number, case in enumerate(json.load(file)[:60]):
+            paths = ["sshd_config", "sshd_config.d/10-a.conf", "sshd_config.d/50.conf", "extra"]
+            pieces = [case["files"].get("/etc/ssh/" + path, "") for path in paths]
+            yield "sshd_config", str(number), "\0".join(pieces).encode()
+    with open(os.path.join(tests, "systemd/cases.json")) as file:
+        for number, case in enumerate(json.load(file)[:60]):
+            texts = [text for text in case["tree"].values() if isinstance(text, str)]
+            yield "units", str(number), "\0".join(texts[:6]).encode()
+    with open(os.path.join(tests, "release/cases.json")) as file:
+        for number, case in enumerate(json.load(file)):
+            texts = list(case["files"].values())
+            yield "init_files", str(number), bytes([number % 4]) + ("\0" * 5 + "\0".join(texts)).encode()
+
+
 def cloud_init(work):
     """Settings of cloud-init and ds-identify: those of the table beside the tests of crates/guest."""
     table = os.path.join(HERE, "../../crates/guest/tests/cloud_init/table-26.2.jsonl.gz")
@@ -313,7 +331,7 @@ with tempfile.TemporaryDirectory() as work:
         packed = pieces(data) if target in ("vhdx", "vdi", "vmdk") else data
         seed(target, name, packed)
         total += len(packed)
-    for target, name, data in [*packages(work), *cloud_init(work), *boot(work), *ext(work), *volumes()]:
+    for target, name, data in [*services(), *packages(work), *cloud_init(work), *boot(work), *ext(work), *volumes()]:
         seed(target, name, data)
         total += len(data)
     print(f"{total} bytes of seeds in {CORPUS}")

@@ -5,6 +5,7 @@ pub mod boot;
 pub mod ext;
 pub mod network;
 pub mod packages;
+pub mod services;
 pub mod volumes;
 
 use std::sync::Arc;

@@ -9,7 +9,7 @@ mod tests;
 
 use self::{command::Command, effective::Effective};
 use crate::{
-    Evidence, Fact, Unknown,
+    Evidence, Fact, FileTree, Unknown,
     facts::{HostKeys, Sshd, SshdSetting},
     files::{Files, Read},
     packages::{self, Names},
@@ -64,6 +64,11 @@ struct Started {
     because: Option<&'static str>,
     by: Option<String>,
     places: Vec<Evidence>,
+}
+
+/// The SSH server of a single filesystem. For tests and measurements; a disk is read by [`crate::examine()`].
+pub fn of_tree(tree: &dyn FileTree) -> Sshd {
+    read(&Files::joined(tree, "", &[]))
 }
 
 /// Reads everything about the SSH server: the one that is started, OpenSSH before others.

@@ -6,7 +6,7 @@ mod unread;
 
 pub(crate) use self::unread::of_unread;
 use crate::{
-    Evidence,
+    Evidence, Fact, FileTree,
     facts::System,
     files::{Files, Read},
     services,
@@ -49,6 +49,11 @@ const VERSION_FILES: &[(&str, &str)] = &[
     ("/etc/arch-release", "arch"),
     ("/etc/debian_version", "debian"),
 ];
+
+/// The operating system of a single filesystem. For tests and measurements; a disk is read by [`crate::examine()`].
+pub fn of_tree(tree: &dyn FileTree) -> Fact<Option<System>> {
+    read(&Files::joined(tree, "", &[])).into()
+}
 
 /// Reads the operating system off its root; `None` if it is not recognised.
 pub(crate) fn read(files: &Files<'_>) -> Read<Option<System>> {
