@@ -365,3 +365,19 @@ fn a_call_that_is_not_understood_is_answered_in_the_callers_language() -> Result
     assert!(said(&output).0.contains("Prüft ein Image"), "{:?}", said(&output));
     Ok(())
 }
+
+#[test]
+fn the_facts_of_an_image_are_json_and_nothing_else_is_an_image() -> Result {
+    let home = Home::new()?;
+    let facts = home.json(&["facts", &path_of("debian-12.qcow2")?])?;
+    let facts: lotse_guest::Facts = serde_json::from_value(facts)?;
+    assert!(
+        matches!(facts.system, lotse_guest::Fact::Known(Some(_))),
+        "what is printed is what the readers found"
+    );
+    let unread = home.run(&["facts", &path_of("notes.img")?])?;
+    assert_eq!(unread.status.code(), Some(2), "as `lotse check` says it");
+    let (out, error) = said(&unread);
+    assert!(out.is_empty() && !error.is_empty(), "the reason is no JSON: {out}");
+    Ok(())
+}
