@@ -23,7 +23,7 @@ ln -s ../usr/lib/os-release "$tree/etc/os-release"
 expect_release
 expect system.like '["coreos"]'
 systemd
-program /usr/sbin/sshd /usr/bin/coreos-metadata
+program /usr/sbin/sshd /usr/bin/coreos-metadata /usr/libexec/ignition
 sshd_unit
 unit sshd.socket << 'UNIT'
 [Unit]
@@ -93,6 +93,8 @@ place usr.ext4 disk.raw 36
 place oem.ext4 disk.raw 228
 place root.ext4 disk.raw 276
 expect_table disk.raw
+expect agent.kind '"ignition"'
+expect agent.enabled true
 expect machine_id '"missing"'
 expect sshd.installed true
 expect sshd.enabled true
