@@ -76,7 +76,7 @@ pub(super) fn read(files: &Files<'_>, version: &str, images: &[Image<'_>]) -> Dr
     if places[NETWORK].is_none() && in_root[NETWORK] == Ok(true) {
         places[NETWORK] = Some(Fact::Known(DriverPlace::Root));
     }
-    let mut incomplete: Option<Unknown> = None;
+    let mut incomplete = bundled(files, version);
     for image in images {
         let missing: Vec<usize> = (0..DRIVERS.len()).filter(|index| places[*index].is_none()).collect();
         if missing.is_empty() {
@@ -116,6 +116,28 @@ pub(super) fn read(files: &Files<'_>, version: &str, images: &[Image<'_>]) -> Dr
     drivers
 }
 
+/// An initramfs that the kernel itself contains (Kconfig: `CONFIG_INITRAMFS_SOURCE`), as Flatcar's does, is not looked
+/// into.
+fn bundled(files: &Files<'_>, version: &str) -> Option<Unknown> {
+    configurations(version).iter().find_map(|path| {
+        let text = files.read_text(path, LIST_LIMIT).ok()??;
+        let mut values = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("CONFIG_INITRAMFS_SOURCE="));
+        let is_bundled = values.any(|value| !value.trim().trim_matches('"').is_empty());
+        is_bundled.then(|| Unknown::new("initramfs_inside").with("name", format_args!("vmlinuz-{version}")))
+    })
+}
+
+/// Where the configuration of a kernel may stand.
+fn configurations(version: &str) -> [String; 3] {
+    [
+        format!("/boot/config-{version}"),
+        format!("/usr/lib/modules/{version}/config"),
+        format!("/lib/modules/{version}/config"),
+    ]
+}
+
 /// The root's own modules.
 fn in_root(files: &Files<'_>, version: &str, driver: &Driver) -> Read<bool> {
     for folder in MODULES {
@@ -140,12 +162,7 @@ impl BuiltIn {
     /// tells what the kernel has.
     fn read(files: &Files<'_>, version: &str) -> Read<Option<Self>> {
         let lists = MODULES.map(|folder| (format!("{folder}/{version}/modules.builtin"), false));
-        let configurations = [
-            format!("/boot/config-{version}"),
-            format!("/usr/lib/modules/{version}/config"),
-            format!("/lib/modules/{version}/config"),
-        ];
-        let configurations = configurations.map(|path| (path, true));
+        let configurations = configurations(version).map(|path| (path, true));
         for (path, is_configuration) in lists.into_iter().chain(configurations) {
             if let Some(text) = files.read_text(&path, LIST_LIMIT)? {
                 return Ok(Some(Self {

@@ -169,6 +169,28 @@ fn a_system_without_a_boot_loader_has_no_entry() {
     assert_eq!(boot.drivers, Fact::Known(None), "a container's files need none");
 }
 
+/// A driver that is only in there would be said to be missing otherwise.
+#[test]
+fn an_initramfs_inside_the_kernel_may_have_any_driver() {
+    let root = MemoryTree::new()
+        .file(
+            "/boot/grub/grub.cfg",
+            "menuentry a { linux /boot/vmlinuz-6.6.1 root=/dev/vda1 }\n",
+        )
+        .file("/boot/vmlinuz-6.6.1", "")
+        .file(
+            "/boot/config-6.6.1",
+            "CONFIG_VIRTIO_PCI=y\nCONFIG_INITRAMFS_SOURCE=\"bootengine.cpio\"\n",
+        );
+    let drivers = drivers(&boot(&root, Vec::new()));
+    assert_eq!(drivers.virtio_pci, Fact::Known(DriverPlace::BuiltIn));
+    assert!(
+        matches!(&drivers.virtio_blk, Fact::Unknown(unknown) if unknown.code == "initramfs_inside"),
+        "{:?}",
+        drivers.virtio_blk
+    );
+}
+
 /// Without what tells of the kernel itself, only what was seen is certain.
 #[test]
 fn drivers_are_not_missing_while_the_kernel_is_not_known() {

@@ -99,8 +99,12 @@ fn judge(files: &Files<'_>, port: u16) -> Read<Answer> {
         }
         some |= zone.has_sources && zone.judge(&path).reach != Some(Reach::Nobody);
     }
-    // The network's own settings may put a card into a zone as well; the card's name on the new machine decides, and
-    // is not known. All must say the same.
+    for (name, at) in zones_of_connections(files)? {
+        if names.iter().all(|(known, _)| *known != name) {
+            names.push((name, at));
+        }
+    }
+    // The card's name on the new machine decides which of them it is in, and is not known. All must say the same.
     let mut common: Option<Answer> = None;
     for (name, at) in names {
         let Some((zone, path)) = zone(files, &name, port)? else {
@@ -137,6 +141,32 @@ fn is_inner(interface: &str) -> bool {
     ]
     .iter()
     .any(|inner| interface.starts_with(inner))
+}
+
+/// Zones that the network's own settings put a card into (nm-settings-keyfile(5), `connection.zone`; nm-settings-ifcfg-rh(5),
+/// `ZONE`).
+fn zones_of_connections(files: &Files<'_>) -> Read<Vec<(String, Evidence)>> {
+    const FOLDERS: [(&str, &str, &str); 2] = [
+        ("/etc/NetworkManager/system-connections", "", "zone="),
+        ("/etc/sysconfig/network-scripts", "ifcfg-", "ZONE="),
+    ];
+    let mut zones = Vec::new();
+    for (folder, start, key) in FOLDERS {
+        let names = files.list(folder)?;
+        for name in names.iter().filter(|name| name.starts_with(start)).take(MAX_ZONES) {
+            let path = format!("{folder}/{name}");
+            let text = files.read_text(&path, LIMIT)?.unwrap_or_default();
+            for (number, line) in (1..).zip(text.lines().map(str::trim)) {
+                let value = line
+                    .strip_prefix(key)
+                    .map(|value| value.trim().trim_matches(['"', '\'']));
+                if let Some(zone) = value.filter(|zone| !zone.is_empty()) {
+                    zones.push((zone.to_owned(), Evidence::path(&path).line(number).value(line)));
+                }
+            }
+        }
+    }
+    Ok(zones)
 }
 
 fn default_zone(files: &Files<'_>) -> Read<(String, Evidence)> {

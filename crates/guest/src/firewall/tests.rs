@@ -192,6 +192,22 @@ fn firewalld_is_judged_by_the_zone_of_the_card() {
             Some(Reach::Everybody),
         ),
         (
+            "a connection of NetworkManager that puts the card elsewhere",
+            firewalld("").file(
+                "/etc/NetworkManager/system-connections/eth0.nmconnection",
+                "[connection]\nid=eth0\nzone=drop\n",
+            ),
+            None,
+        ),
+        (
+            "an interface file that says what is so anyway",
+            firewalld("").file(
+                "/etc/sysconfig/network-scripts/ifcfg-eth0",
+                "DEVICE=eth0\nZONE=\"public\"\n",
+            ),
+            Some(Reach::Everybody),
+        ),
+        (
             "rules of the direct interface",
             firewalld("").file(
                 "/etc/firewalld/direct.xml",
