@@ -96,13 +96,11 @@ fn a_stock_debian_is_judged_with_a_warning_and_its_exact_place() -> Result {
         assert_eq!(report["root"]["partition"], 1);
         // What Debian's own tools said inside the system while the image was built.
         for fact in ["distribution", "version", "architecture", "family"] {
-            assert_eq!(report["os"][fact], expected["os"][fact], "{image}: {fact}");
+            assert!(!expected["system"][fact].is_null(), "the tools tell the {fact}");
+            assert_eq!(report["os"][fact], expected["system"][fact], "{image}: {fact}");
         }
         assert_eq!(report["agent"], expected["agent"], "{image}");
-        assert_eq!(
-            report["datasources"]["list"], expected["datasources"]["list"],
-            "{image}"
-        );
+        assert_eq!(report["datasources"]["list"], expected["datasources"], "{image}");
         for fact in ["installed", "enabled"] {
             assert_eq!(report["sshd"][fact], expected["sshd"][fact], "{image}: {fact}");
         }
