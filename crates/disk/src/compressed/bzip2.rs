@@ -59,6 +59,8 @@ pub(super) struct Bzip2 {
     scratch: Mutex<Vec<Scratch>>,
     /// Offset in the output behind the block that was read last, to notice a reader that goes on and on.
     expected: AtomicU64,
+    /// Threads that look for a block just now: as long as there are several, the cores have work without reading ahead.
+    readers: AtomicUsize,
 }
 
 /// Bit of a block's magic.
@@ -330,6 +332,7 @@ impl Bzip2 {
             done: Condvar::new(),
             scratch: Mutex::default(),
             expected: AtomicU64::new(u64::MAX),
+            readers: AtomicUsize::new(0),
         })
     }
 
@@ -421,7 +424,9 @@ impl Bzip2 {
         let (mut out, place) = self.places.before(offset).ok_or_else(|| corrupt("changed", 0))?;
         let Place(mut bit) = *place;
         let until = self.places.after(offset).map(|(_, Place(bit))| *bit);
-        if self.blocks.get(bit).is_none() && self.expected.load(Ordering::Relaxed) == out {
+        let _reader = Reader::count(&self.readers);
+        let alone = self.readers.load(Ordering::Relaxed) == 1;
+        if alone && self.blocks.get(bit).is_none() && self.expected.load(Ordering::Relaxed) == out {
             self.read_ahead(out);
         }
         loop {
@@ -472,6 +477,22 @@ impl Bzip2 {
                 });
             }
         });
+    }
+}
+
+/// A thread that looks for a block, counted as long as it does.
+struct Reader<'a>(&'a AtomicUsize);
+
+impl<'a> Reader<'a> {
+    fn count(readers: &'a AtomicUsize) -> Self {
+        readers.fetch_add(1, Ordering::Relaxed);
+        Self(readers)
+    }
+}
+
+impl Drop for Reader<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -25,6 +25,9 @@ const LOOKUP: u32 = 10;
 /// Packed bytes between two marks.
 const MARK: usize = 8 * 1024;
 
+/// Packed bytes that are looked through for a run at once.
+const SPAN: usize = 1024;
+
 /// Why a block cannot be decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fault {
@@ -235,7 +238,7 @@ impl Scratch {
         }
         let header = header.ok_or(Fault::Corrupt)?;
         let packed = self.inverse(&header).ok_or(Fault::Corrupt)?;
-        let (marks, len, crc) = expand(&packed).ok_or(Fault::Corrupt)?;
+        let (marks, len, crc) = expand(&packed);
         if crc != header.crc {
             return Err(Fault::Crc);
         }
@@ -399,57 +402,53 @@ fn scatter(transform: &mut [u32], frequencies: &[u32; 256]) -> Option<()> {
     Some(())
 }
 
-/// One run at the beginning of `packed`: its byte, its length, and how many packed bytes it takes. Four equal bytes are
-/// followed by a count of more (Tsai, 2.1.1).
+/// What `packed` begins with: bytes that stand for themselves, then how many more of the last one follow, and how many
+/// packed bytes that takes. Four equal bytes are followed by a count of more (Tsai, 2.1.1). Ends between two runs, at the
+/// latest soon after [`SPAN`] bytes.
 #[inline]
-fn run(packed: &[u8]) -> Option<(u8, usize, usize)> {
-    let byte = *packed.first()?;
-    if packed.get(1) != Some(&byte) {
-        return Some((byte, 1, 1));
+fn span(packed: &[u8]) -> (&[u8], usize, usize) {
+    let mut same = 1;
+    for (index, [byte, next]) in packed.array_windows().enumerate() {
+        if byte != next {
+            if index >= SPAN {
+                return (packed.get(..=index).unwrap_or_default(), 0, index + 1);
+            }
+            same = 1;
+            continue;
+        }
+        same += 1;
+        if same == 4 {
+            let end = index + 2;
+            let plain = packed.get(..end).unwrap_or_default();
+            // A block that ends before the count has none.
+            return match packed.get(end) {
+                Some(more) => (plain, usize::from(*more), end + 1),
+                None => (plain, 0, end),
+            };
+        }
     }
-    if packed.get(2) != Some(&byte) {
-        return Some((byte, 2, 2));
-    }
-    if packed.get(3) != Some(&byte) {
-        return Some((byte, 3, 3));
-    }
-    // A block that ends before the count has none.
-    let more = packed.get(4).copied();
-    Some((
-        byte,
-        4 + usize::from(more.unwrap_or(0)),
-        if more.is_some() { 5 } else { 4 },
-    ))
+    (packed, 0, packed.len())
 }
 
 /// Marks, length and CRC of what the packed bytes expand to.
-fn expand(packed: &[u8]) -> Option<(Vec<Mark>, u64, u32)> {
-    /// Expanded bytes whose CRC is taken at once; a run adds at most 259.
-    const CHUNK: usize = 8 * 1024;
+fn expand(packed: &[u8]) -> (Vec<Mark>, u64, u32) {
     let mut crc = Crc::new();
-    let mut buffer = [0_u8; CHUNK + 259];
-    let (mut filled, mut at, mut len, mut next_mark) = (0, 0, 0_u64, 0);
+    let (mut at, mut len, mut next_mark) = (0, 0, 0);
     let mut marks = Vec::with_capacity(packed.len() / MARK + 1);
-    while let Some((byte, count, used)) = packed.get(at..).and_then(run) {
+    while let Some(rest) = packed.get(at..).filter(|rest| !rest.is_empty()) {
         if at >= next_mark {
-            marks.push((len + filled as u64, at));
+            marks.push((len, at));
             next_mark = at + MARK;
         }
-        if count == 1 {
-            *buffer.get_mut(filled)? = byte;
-        } else {
-            buffer.get_mut(filled..filled + count)?.fill(byte);
+        let (plain, more, used) = span(rest);
+        crc.update(plain);
+        if let (Some(byte), true) = (plain.last(), more > 0) {
+            crc.update([*byte; 255].get(..more).unwrap_or_default());
         }
-        filled += count;
+        len += (plain.len() + more) as u64;
         at += used;
-        if filled >= CHUNK {
-            crc.update(buffer.get(..filled)?);
-            len += filled as u64;
-            filled = 0;
-        }
     }
-    crc.update(buffer.get(..filled)?);
-    Some((marks, len + filled as u64, crc.sum()))
+    (marks, len, crc.sum())
 }
 
 impl Block {
@@ -461,24 +460,29 @@ impl Block {
     /// Fills `buf` from `offset` of the expanded bytes; gives how many there were.
     pub(super) fn read(&self, buf: &mut [u8], offset: u64) -> usize {
         let mark = self.marks.partition_point(|(out, _)| *out <= offset).saturating_sub(1);
-        let (mut out, mut at) = self.marks.get(mark).copied().unwrap_or((0, 0));
+        let (out, mut at) = self.marks.get(mark).copied().unwrap_or((0, 0));
+        // Expanded bytes still to be passed over.
+        let mut skip = usize::try_from(offset.saturating_sub(out)).unwrap_or(usize::MAX);
         let mut done = 0;
-        while let Some((byte, count, used)) = self.packed.get(at..).and_then(run) {
+        while let Some(rest) = self.packed.get(at..).filter(|rest| !rest.is_empty()) {
+            let (plain, more, used) = span(rest);
             at += used;
-            let end = out + count as u64;
-            if end > offset {
-                let skipped = usize::try_from(offset.saturating_sub(out)).unwrap_or(0);
-                let room = buf.len() - done;
-                let count = (count - skipped.min(count)).min(room);
-                if let Some(part) = buf.get_mut(done..done + count) {
-                    part.fill(byte);
-                }
-                done += count;
-                if done == buf.len() {
-                    break;
-                }
+            let wanted = plain.get(skip.min(plain.len())..).unwrap_or_default();
+            let count = wanted.len().min(buf.len() - done);
+            if let (Some(to), Some(from)) = (buf.get_mut(done..done + count), wanted.get(..count)) {
+                to.copy_from_slice(from);
             }
-            out = end;
+            done += count;
+            let more_wanted = more - skip.saturating_sub(plain.len()).min(more);
+            let count = more_wanted.min(buf.len() - done);
+            if let (Some(to), Some(byte)) = (buf.get_mut(done..done + count), plain.last()) {
+                to.fill(*byte);
+            }
+            done += count;
+            if done == buf.len() {
+                break;
+            }
+            skip = skip.saturating_sub(plain.len() + more);
         }
         done
     }
