@@ -20,9 +20,9 @@ use super::{
 };
 use crate::{Error, Kind, Result, Source, lru::Lru};
 
-/// Memory for windows in bytes: 96 MiB, so that with the caches a disk of any size stays below 128 MiB. Windows of
-/// 32 KiB that do not compress stand 32 MiB apart then on a disk of 100 GB, others closer.
-const WINDOWS: usize = 96 * 1024 * 1024;
+/// Memory for windows in bytes: 64 MiB, so that with all else the process stays below 128 MiB for a disk of any size.
+/// Windows of 32 KiB that do not compress stand 64 MiB apart then on a disk of 100 GB, others closer.
+const WINDOWS: usize = 64 * 1024 * 1024;
 
 /// Output between two checkpoints while there is room: a random read decodes half of it, in some 5 ms.
 const SPACING: u64 = 4 * 1024 * 1024;
