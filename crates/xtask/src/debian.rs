@@ -47,6 +47,7 @@ const PACKAGES: &[(&str, Need, &str)] = &[
     ("syslinux", Need::Tests, "the same"),
     ("syslinux-common", Need::Tests, "the same"),
     ("binutils", Need::Tests, "objcopy: unified kernels"),
+    ("openssh-client", Need::Tests, "ssh-keygen: private keys of every kind"),
     ("genisoimage", Need::Tests, "ISO files of another hand"),
     ("pigz", Need::Tests, "gzip files of another hand"),
     ("tabix", Need::Tests, "bgzip: gzip files of many members"),
