@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot make its image has failed")]
 
 mod common;
+#[path = "common/damaged.rs"]
+mod damaged;
 #[path = "common/map.rs"]
 mod map;
 #[path = "common/stream.rs"]
@@ -589,23 +591,6 @@ fn small_images() -> &'static [Vec<u8>] {
     })
 }
 
-/// Does everything that a program may do with a disk, as far as it goes.
-fn use_disk(bytes: Vec<u8>) {
-    let Ok(disk) = open_bytes(bytes) else {
-        return;
-    };
-    let _ = disk.missing_bytes();
-    // A damaged size can make the disk terabytes long: the first thousand extents show what the walk does.
-    for extent in disk.extents().take(1000).flatten() {
-        let mut buf = vec![0; usize::try_from(extent.len.min(100_000)).unwrap()];
-        let _ = disk.read_at(&mut buf, extent.offset);
-    }
-    let mut buf = [0; 5000];
-    for step in 0..64 {
-        let _ = disk.read_at(&mut buf, (disk.len() / 64 * step).saturating_sub(100));
-    }
-}
-
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
@@ -630,7 +615,7 @@ proptest! {
             bytes.truncate(len);
         }
         let started = Instant::now();
-        use_disk(bytes);
+        damaged::use_disk(bytes);
         prop_assert!(started.elapsed() < Duration::from_secs(1), "took {:?}", started.elapsed());
     }
 }

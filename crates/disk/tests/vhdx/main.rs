@@ -4,6 +4,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/damaged.rs"]
+mod damaged;
 mod hostile;
 mod images;
 mod log;
