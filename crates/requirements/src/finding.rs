@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt};
 
 use lotse_guest::{Evidence, Unknown};
 
-use crate::{DiskProblem, Finding, FindingKind, Remedy, Status};
+use crate::{Certainty, DiskProblem, Finding, FindingKind, Remedy, Status};
 
 impl Finding {
     /// A requirement's finding without parameters, evidence and remedy.
@@ -14,6 +14,7 @@ impl Finding {
             kind: FindingKind::Requirement,
             status,
             reason: reason.to_owned(),
+            certainty: Certainty::Certain,
             evidence: Vec::new(),
             params: BTreeMap::new(),
             remedy: None,
@@ -36,6 +37,12 @@ impl Finding {
             ..Self::requirement(code, Status::Unknown, "fact_unknown")
         }
         .param("cause", &unknown.code)
+    }
+
+    /// Says how sure it is.
+    pub(crate) fn certainty(mut self, certainty: Certainty) -> Self {
+        self.certainty = certainty;
+        self
     }
 
     /// Adds a parameter for the sentences.

@@ -10,9 +10,9 @@ use crate::{
 /// Version of the report's format, `docs/report-json.md`.
 const SCHEMA: u32 = 1;
 
-/// Judges an image by every requirement of ccloud³. Never fails: what is not known becomes an `unknown` finding.
+/// Judges an image by every rule. Never fails: what is not known becomes an `unknown` finding.
 pub fn judge(subject: &Subject) -> Report {
-    let findings: Vec<Finding> = RULES.iter().map(|rule| (rule.judge)(subject)).collect();
+    let findings: Vec<Finding> = RULES.iter().filter_map(|rule| (rule.judge)(subject)).collect();
     let facts = subject.facts.as_ref().ok();
     let table = facts.and_then(|facts| known(&facts.table));
     Report {

@@ -9,7 +9,8 @@ mod rules;
 pub use judge::judge;
 pub use lotse_guest::Evidence;
 pub use report::{
-    AgentSummary, ContainerNote, ContainerSummary, DatasourceSummary, DiskProblem, DiskProblemKind, DiskSummary,
-    Finding, FindingKind, OsSummary, Remedy, Report, RootSummary, SourceSummary, SshdSummary, Status, Subject, Verdict,
+    AgentSummary, Certainty, ContainerNote, ContainerSummary, DatasourceSummary, DiskProblem, DiskProblemKind,
+    DiskSummary, Finding, FindingKind, OsSummary, Remedy, Report, RootSummary, SourceSummary, SshdSummary, Status,
+    Subject, Verdict,
 };
 pub use rules::{RULES, Rule, SHARED_REASONS};

@@ -81,7 +81,7 @@ pub struct Report {
     pub datasources: Option<DatasourceSummary>,
     /// The SSH server.
     pub sshd: SshdSummary,
-    /// One finding per rule, requirements first, in the rules' order.
+    /// One finding per requirement, then one per advice whose question arises, in the rules' order.
     pub findings: Vec<Finding>,
 }
 
@@ -207,6 +207,8 @@ pub struct Finding {
     pub status: Status,
     /// Which of the rule's sentences applies (message `reason_<reason>`), for example `datasource_order_nocloud_first`.
     pub reason: String,
+    /// How sure that is.
+    pub certainty: Certainty,
     /// Where it was read.
     #[cfg_attr(feature = "ts", ts(type = "Array<Evidence>"))]
     pub evidence: Vec<Evidence>,
@@ -225,6 +227,19 @@ pub struct Remedy {
     pub code: String,
     /// Commands to run inside the system (or, for a container's fault, beside the file), for its distribution; may be empty.
     pub commands: Vec<String>,
+}
+
+/// How sure a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+#[serde(rename_all = "snake_case")]
+pub enum Certainty {
+    /// It stands in the image and follows from nothing else.
+    Certain,
+    /// It follows from the image and from how such systems and clouds usually behave.
+    Likely,
+    /// It depends on something that is not in the image, such as the VM's firmware.
+    Possible,
 }
 
 /// Does a rule decide the verdict?

@@ -1,52 +1,52 @@
-//! The rules in the order of the report. Each module judges one requirement and lists the reasons and remedies that
-//! it can give, so that a test can prove every one of them has its text in both languages.
+//! The rules in the order of the report. Each module judges one question and lists the reasons and remedies that it can
+//! give, so that a test can prove every one of them has its text in both languages.
 
-mod cloud_agent;
-mod compression;
-mod container_format;
-mod container_intact;
-mod container_safe;
-mod datasource_order;
-mod partition_table;
-mod root_filesystem;
-mod sshd_enabled;
-mod sshd_installed;
-mod unix_like_os;
-mod virtual_size;
+mod advice;
+mod requirements;
 
 use crate::{Finding, FindingKind, Subject};
 
-/// One requirement of ccloud³ and everything it can answer.
+/// Where ccloud³ publishes what it asks of an image.
+const CCLOUD: &str = "ccloud³: Custom Images";
+
+/// One question and everything that can be answered.
 #[derive(Debug, Clone, Copy)]
 pub struct Rule {
-    /// Stable code; `finding_<code>_title` is its name.
+    /// Stable code; `finding_<code>_title` is its name and `finding_<code>_why` says why it matters.
     pub code: &'static str,
     /// Does it decide the verdict?
     pub kind: FindingKind,
+    /// Where it comes from: names of documents and manual pages, the same in every language.
+    pub sources: &'static [&'static str],
     /// Every reason that it gives besides [`SHARED_REASONS`]; `reason_<reason>` is its sentence.
     pub reasons: &'static [&'static str],
     /// Every remedy that it gives; `remedy_<code>` is its sentence.
     pub remedies: &'static [&'static str],
-    /// Judges a subject.
-    pub(crate) judge: fn(&Subject) -> Finding,
+    /// Judges a subject. A requirement always answers; an advice is silent (`None`) where its question does not arise.
+    pub(crate) judge: fn(&Subject) -> Option<Finding>,
 }
 
 /// Reasons of the status `unknown` that every rule may give. Both carry the parameter `cause`:
 /// `not_read` names an error code (message `error_<cause>`), `fact_unknown` a guest code (message `unknown_<cause>`).
 pub const SHARED_REASONS: &[&str] = &["not_read", "fact_unknown"];
 
-/// All rules in the order of the report.
+/// All rules in the order of the report: first what ccloud³ asks for, then the advice, what bites most before what bites less.
 pub const RULES: &[Rule] = &[
-    container_format::RULE,
-    compression::RULE,
-    virtual_size::RULE,
-    partition_table::RULE,
-    unix_like_os::RULE,
-    root_filesystem::RULE,
-    cloud_agent::RULE,
-    datasource_order::RULE,
-    sshd_installed::RULE,
-    sshd_enabled::RULE,
-    container_intact::RULE,
-    container_safe::RULE,
+    requirements::container_format::RULE,
+    requirements::compression::RULE,
+    requirements::virtual_size::RULE,
+    requirements::partition_table::RULE,
+    requirements::unix_like_os::RULE,
+    requirements::root_filesystem::RULE,
+    requirements::cloud_agent::RULE,
+    requirements::datasource_order::RULE,
+    requirements::sshd_installed::RULE,
+    requirements::sshd_enabled::RULE,
+    requirements::container_intact::RULE,
+    requirements::container_safe::RULE,
+    // Does it start?
+    // Is it reachable, and does it let its owner in?
+    // Does it become a machine of its own?
+    // What would be given away?
+    // What is missing later?
 ];

@@ -10,7 +10,7 @@ use lotse_guest::{
     facts::{Partition, Root, TableKind},
 };
 use lotse_requirements::{
-    DiskProblem, DiskProblemKind, Finding, RULES, SHARED_REASONS, Status, Subject, Verdict, judge,
+    DiskProblem, DiskProblemKind, Finding, FindingKind, RULES, SHARED_REASONS, Status, Subject, Verdict, judge,
 };
 
 fn finding(subject: &Subject, code: &str) -> Finding {
@@ -33,7 +33,7 @@ fn commands(subject: &Subject, code: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_report_has_every_rule_in_order() {
+fn every_report_has_every_requirement_and_all_in_order() {
     let expected = [
         "container_format",
         "compression",
@@ -49,12 +49,24 @@ fn every_report_has_every_rule_in_order() {
         "container_safe",
     ];
     for subject in all() {
-        let codes: Vec<_> = judge(&subject)
-            .findings
-            .into_iter()
-            .map(|finding| finding.code)
-            .collect();
+        let findings = judge(&subject).findings;
+        let (requirements, advice) = findings.split_at(expected.len());
+        let codes: Vec<_> = requirements.iter().map(|finding| finding.code.as_str()).collect();
         assert_eq!(codes, expected);
+        assert!(
+            requirements
+                .iter()
+                .all(|finding| finding.kind == FindingKind::Requirement)
+        );
+        assert!(advice.iter().all(|finding| finding.kind == FindingKind::Advice));
+        let mut ranked = RULES.iter();
+        for finding in &findings {
+            assert!(
+                ranked.any(|rule| rule.code == finding.code),
+                "{} stands where the rules have it, and once",
+                finding.code
+            );
+        }
     }
 }
 
@@ -62,7 +74,8 @@ fn every_report_has_every_rule_in_order() {
 fn rules_answer_only_with_what_they_list() {
     let mut given = std::collections::BTreeSet::new();
     for subject in all() {
-        for (rule, finding) in RULES.iter().zip(judge(&subject).findings) {
+        for finding in judge(&subject).findings {
+            let rule = RULES.iter().find(|rule| rule.code == finding.code).unwrap();
             let reason = finding.reason.as_str();
             assert!(
                 rule.reasons.contains(&reason) || SHARED_REASONS.contains(&reason),

@@ -27,7 +27,7 @@ fn placeholders(sentence: &str) -> BTreeSet<&str> {
 fn keys() -> Vec<String> {
     let mut keys: Vec<String> = SHARED_REASONS.iter().map(|reason| format!("reason_{reason}")).collect();
     for rule in RULES {
-        keys.push(format!("finding_{}_title", rule.code));
+        keys.extend(["title", "why"].map(|part| format!("finding_{}_{part}", rule.code)));
         keys.extend(rule.reasons.iter().map(|reason| format!("reason_{reason}")));
         keys.extend(rule.remedies.iter().map(|remedy| format!("remedy_{remedy}")));
     }
@@ -35,6 +35,7 @@ fn keys() -> Vec<String> {
         keys.extend([format!("verdict_{verdict}"), format!("verdict_{verdict}_long")]);
     }
     keys.extend(["pass", "warning", "fail", "unknown"].map(|status| format!("status_{status}")));
+    keys.extend(["certain", "likely", "possible"].map(|certainty| format!("certainty_{certainty}")));
     keys.extend(Unknown::CODES.iter().map(|code| format!("unknown_{code}")));
     keys
 }
@@ -60,7 +61,15 @@ fn no_text_is_left_over() {
     let keys: BTreeSet<String> = keys().into_iter().collect();
     for catalogue in catalogues() {
         for key in catalogue.keys() {
-            let ours = ["finding_", "reason_", "remedy_", "verdict_", "status_", "unknown_"];
+            let ours = [
+                "finding_",
+                "reason_",
+                "remedy_",
+                "verdict_",
+                "status_",
+                "certainty_",
+                "unknown_",
+            ];
             assert!(
                 !ours.iter().any(|family| key.starts_with(family)) || keys.contains(key),
                 "{key} is used by no rule"

@@ -2,12 +2,13 @@
 
 use lotse_guest::Fact;
 
-use super::Rule;
+use crate::rules::{CCLOUD, Rule};
 use crate::{Finding, FindingKind, Status, Subject};
 
-pub(super) const RULE: Rule = Rule {
+pub(in crate::rules) const RULE: Rule = Rule {
     code: "root_filesystem",
     kind: FindingKind::Requirement,
+    sources: &[CCLOUD],
     reasons: &[
         "root_filesystem_accepted",
         "root_filesystem_only_candidate",
@@ -16,7 +17,7 @@ pub(super) const RULE: Rule = Rule {
         "root_filesystem_missing",
     ],
     remedies: &["add_journal", "reinstall_on_ext4", "use_bootable_disk"],
-    judge,
+    judge: |subject| Some(judge(subject)),
 };
 
 fn judge(subject: &Subject) -> Finding {

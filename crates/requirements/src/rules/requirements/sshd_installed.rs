@@ -2,15 +2,16 @@
 
 use lotse_guest::Fact;
 
-use super::Rule;
+use crate::rules::{CCLOUD, Rule};
 use crate::{Finding, FindingKind, Status, Subject, remedies};
 
-pub(super) const RULE: Rule = Rule {
+pub(in crate::rules) const RULE: Rule = Rule {
     code: "sshd_installed",
     kind: FindingKind::Requirement,
+    sources: &[CCLOUD],
     reasons: &["sshd_installed_found", "sshd_installed_missing"],
     remedies: &["install_sshd"],
-    judge,
+    judge: |subject| Some(judge(subject)),
 };
 
 fn judge(subject: &Subject) -> Finding {

@@ -4,19 +4,20 @@ use std::collections::BTreeMap;
 
 use lotse_guest::{Fact, Facts, Unknown};
 
-use super::Rule;
+use crate::rules::{CCLOUD, Rule};
 use crate::{DiskProblemKind, Finding, FindingKind, Status, Subject, remedies};
 
-pub(super) const RULE: Rule = Rule {
+pub(in crate::rules) const RULE: Rule = Rule {
     code: "container_intact",
     kind: FindingKind::Requirement,
+    sources: &[CCLOUD],
     reasons: &[
         "container_intact_whole",
         "container_intact_noted",
         "container_intact_damaged",
     ],
     remedies: &["fetch_again"],
-    judge,
+    judge: |subject| Some(judge(subject)),
 };
 
 fn judge(subject: &Subject) -> Finding {

@@ -1,11 +1,12 @@
 //! The container must stand alone: no reference to other files, no two formats at once.
 
-use super::Rule;
+use crate::rules::{CCLOUD, Rule};
 use crate::{DiskProblem, DiskProblemKind, Finding, FindingKind, Status, Subject, remedies};
 
-pub(super) const RULE: Rule = Rule {
+pub(in crate::rules) const RULE: Rule = Rule {
     code: "container_safe",
     kind: FindingKind::Requirement,
+    sources: &[CCLOUD],
     reasons: &[
         "container_safe_alone",
         "container_safe_refers_to_files",
@@ -14,7 +15,7 @@ pub(super) const RULE: Rule = Rule {
         "container_safe_unbelievable",
     ],
     remedies: &["flatten_container", "decrypt_container", "rebuild_container"],
-    judge,
+    judge: |subject| Some(judge(subject)),
 };
 
 fn judge(subject: &Subject) -> Finding {

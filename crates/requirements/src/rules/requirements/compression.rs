@@ -1,14 +1,15 @@
 //! ccloud³ takes an image as it is or compressed with gzip or bzip2.
 
-use super::Rule;
+use crate::rules::{CCLOUD, Rule};
 use crate::{Finding, FindingKind, Status, Subject, remedies};
 
-pub(super) const RULE: Rule = Rule {
+pub(in crate::rules) const RULE: Rule = Rule {
     code: "compression",
     kind: FindingKind::Requirement,
+    sources: &[CCLOUD],
     reasons: &["compression_none", "compression_accepted", "compression_not_accepted"],
     remedies: &["recompress"],
-    judge,
+    judge: |subject| Some(judge(subject)),
 };
 
 fn judge(subject: &Subject) -> Finding {

@@ -2,12 +2,13 @@
 
 use lotse_guest::{Fact, facts::Sshd};
 
-use super::Rule;
+use crate::rules::{CCLOUD, Rule};
 use crate::{Finding, FindingKind, Status, Subject, remedies};
 
-pub(super) const RULE: Rule = Rule {
+pub(in crate::rules) const RULE: Rule = Rule {
     code: "sshd_enabled",
     kind: FindingKind::Requirement,
+    sources: &[CCLOUD],
     reasons: &[
         "sshd_enabled_at_boot",
         "sshd_enabled_not_installed",
@@ -23,7 +24,7 @@ pub(super) const RULE: Rule = Rule {
         "meet_sshd_condition",
         "enable_sshd",
     ],
-    judge,
+    judge: |subject| Some(judge(subject)),
 };
 
 fn judge(subject: &Subject) -> Finding {

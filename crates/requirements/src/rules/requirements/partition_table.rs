@@ -2,12 +2,13 @@
 
 use lotse_guest::{Fact, facts::TableKind};
 
-use super::Rule;
+use crate::rules::{CCLOUD, Rule};
 use crate::{Finding, FindingKind, Status, Subject, judge::table_name, remedies};
 
-pub(super) const RULE: Rule = Rule {
+pub(in crate::rules) const RULE: Rule = Rule {
     code: "partition_table",
     kind: FindingKind::Requirement,
+    sources: &[CCLOUD],
     reasons: &[
         "partition_table_present",
         "partition_table_from_backup",
@@ -16,7 +17,7 @@ pub(super) const RULE: Rule = Rule {
         "partition_table_format_unknown",
     ],
     remedies: &["repair_gpt", "convert_without_table"],
-    judge,
+    judge: |subject| Some(judge(subject)),
 };
 
 fn judge(subject: &Subject) -> Finding {

@@ -1,14 +1,15 @@
 //! ccloud³ takes raw (.img), qcow2, VHDX, VDI and VMDK.
 
-use super::Rule;
+use crate::rules::{CCLOUD, Rule};
 use crate::{Finding, FindingKind, Status, Subject, remedies};
 
 /// Formats that ccloud³ takes, by their name in the report.
 const ACCEPTED: &[&str] = &["raw", "qcow2", "vhdx", "vdi", "vmdk"];
 
-pub(super) const RULE: Rule = Rule {
+pub(in crate::rules) const RULE: Rule = Rule {
     code: "container_format",
     kind: FindingKind::Requirement,
+    sources: &[CCLOUD],
     reasons: &[
         "container_format_accepted",
         "container_format_hidden",
@@ -24,7 +25,7 @@ pub(super) const RULE: Rule = Rule {
         "decrypt_container",
         "convert_container",
     ],
-    judge,
+    judge: |subject| Some(judge(subject)),
 };
 
 fn judge(subject: &Subject) -> Finding {

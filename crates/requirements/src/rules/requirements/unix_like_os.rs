@@ -2,7 +2,7 @@
 
 use lotse_guest::Fact;
 
-use super::Rule;
+use crate::rules::{CCLOUD, Rule};
 use crate::{Finding, FindingKind, Status, Subject};
 
 /// Families that are Unix-like, by their name in the report.
@@ -18,9 +18,10 @@ const UNIX_LIKE: &[&str] = &[
     "minix",
 ];
 
-pub(super) const RULE: Rule = Rule {
+pub(in crate::rules) const RULE: Rule = Rule {
     code: "unix_like_os",
     kind: FindingKind::Requirement,
+    sources: &[CCLOUD],
     reasons: &[
         "unix_like_os_found",
         "unix_like_os_other",
@@ -28,7 +29,7 @@ pub(super) const RULE: Rule = Rule {
         "unix_like_os_missing",
     ],
     remedies: &["use_unix_like_os"],
-    judge,
+    judge: |subject| Some(judge(subject)),
 };
 
 fn judge(subject: &Subject) -> Finding {

@@ -3,7 +3,7 @@
 
 use lotse_guest::{Fact, facts::Datasources};
 
-use super::Rule;
+use crate::rules::{CCLOUD, Rule};
 use crate::{Finding, FindingKind, Status, Subject};
 
 /// Folder of cloud-init's drop-ins.
@@ -16,9 +16,10 @@ const DROP_IN_NAMES: &[&str] = &["99-ccloud.cfg", "zz-ccloud.cfg"];
 /// ConfigDrive first; NoCloud and None stay, so that the image still starts where there is no config drive.
 const WANTED: &str = "datasource_list: [ ConfigDrive, NoCloud, None ]";
 
-pub(super) const RULE: Rule = Rule {
+pub(in crate::rules) const RULE: Rule = Rule {
     code: "datasource_order",
     kind: FindingKind::Requirement,
+    sources: &[CCLOUD],
     reasons: &[
         "datasource_order_config_drive_first",
         "datasource_order_nocloud_first",
@@ -29,7 +30,7 @@ pub(super) const RULE: Rule = Rule {
         "datasource_order_no_agent",
     ],
     remedies: &["put_config_drive_first", "edit_datasource_list"],
-    judge,
+    judge: |subject| Some(judge(subject)),
 };
 
 fn judge(subject: &Subject) -> Finding {

@@ -1,6 +1,6 @@
 //! ccloud³ takes at most 100 GB, counted uncompressed: the size of the disk that a VM sees.
 
-use super::Rule;
+use crate::rules::{CCLOUD, Rule};
 use crate::{Finding, FindingKind, Status, Subject};
 
 /// 100 GB as ccloud³ counts, in bytes: decimal, 7.4 % less than 100 GiB.
@@ -9,16 +9,17 @@ const LIMIT: u64 = 100_000_000_000;
 const GB: u64 = 1_000_000_000;
 const GIB: u64 = 1 << 30;
 
-pub(super) const RULE: Rule = Rule {
+pub(in crate::rules) const RULE: Rule = Rule {
     code: "virtual_size",
     kind: FindingKind::Requirement,
+    sources: &[CCLOUD],
     reasons: &[
         "virtual_size_within_limit",
         "virtual_size_too_big",
         "virtual_size_unknown",
     ],
     remedies: &["shrink_disk"],
-    judge,
+    judge: |subject| Some(judge(subject)),
 };
 
 fn judge(subject: &Subject) -> Finding {

@@ -2,7 +2,7 @@
 
 use lotse_guest::{Fact, facts::Agent};
 
-use super::Rule;
+use crate::rules::{CCLOUD, Rule};
 use crate::{Finding, FindingKind, Status, Subject, remedies};
 
 /// Programs that ccloud³ names, besides cloud-init.
@@ -11,9 +11,10 @@ const OTHERS: &[&str] = &["ignition", "coreos-cloudinit", "cloudbase-init", "bsd
 /// The oldest cloud-init that ccloud³ takes.
 const MINIMUM: &str = "0.7.7";
 
-pub(super) const RULE: Rule = Rule {
+pub(in crate::rules) const RULE: Rule = Rule {
     code: "cloud_agent",
     kind: FindingKind::Requirement,
+    sources: &[CCLOUD],
     reasons: &[
         "cloud_agent_ready",
         "cloud_agent_missing",
@@ -27,7 +28,7 @@ pub(super) const RULE: Rule = Rule {
         "enable_cloud_init",
         "enable_agent",
     ],
-    judge,
+    judge: |subject| Some(judge(subject)),
 };
 
 fn judge(subject: &Subject) -> Finding {
