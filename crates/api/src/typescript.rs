@@ -1,8 +1,8 @@
 //! The TypeScript declarations of everything that crosses, as one file for `ui/src/lib/generated`.
 
 use lotse_requirements::{
-    AgentSummary, ContainerSummary, DatasourceSummary, DiskSummary, Finding, FindingKind, OsSummary, Remedy, Report,
-    RootSummary, SourceSummary, SshdSummary, Status, Verdict,
+    AgentSummary, Certainty, ContainerSummary, DatasourceSummary, DiskSummary, Finding, FindingKind, OsSummary, Remedy,
+    Report, RootSummary, SourceSummary, SshdSummary, Status, Verdict,
 };
 use ts_rs::{Config, TS};
 
@@ -37,6 +37,7 @@ pub fn bindings() -> String {
         SshdSummary,
         FindingKind,
         Status,
+        Certainty,
         Remedy,
         Finding,
         Report,

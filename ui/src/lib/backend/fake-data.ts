@@ -3,7 +3,17 @@
 import type { ApiError, CheckedFile, Finding, Image, Report, Status, Upload } from "../generated/bindings";
 
 function finding(code: string, status: Status, reason: string, more: Partial<Finding> = {}): Finding {
-  return { code, kind: "requirement", status, reason, evidence: [], params: {}, remedy: null, ...more };
+  return {
+    code,
+    kind: "requirement",
+    status,
+    reason,
+    certainty: "certain",
+    evidence: [],
+    params: {},
+    remedy: null,
+    ...more,
+  };
 }
 
 const DEBIAN_FINDINGS: Finding[] = [

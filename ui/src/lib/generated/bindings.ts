@@ -112,6 +112,8 @@ export type FindingKind = "requirement" | "advice";
 
 export type Status = "pass" | "warning" | "fail" | "unknown";
 
+export type Certainty = "certain" | "likely" | "possible";
+
 export type Remedy = { 
 /**
  * Message `remedy_<code>` says what to do; it may use the finding's parameters.
@@ -139,6 +141,10 @@ status: Status,
  * Which of the rule's sentences applies (message `reason_<reason>`), for example `datasource_order_nocloud_first`.
  */
 reason: string, 
+/**
+ * How sure that is.
+ */
+certainty: Certainty, 
 /**
  * Where it was read.
  */
@@ -198,7 +204,7 @@ datasources: DatasourceSummary | null,
  */
 sshd: SshdSummary, 
 /**
- * One finding per rule, requirements first, in the rules' order.
+ * One finding per requirement, then one per advice whose question arises, in the rules' order.
  */
 findings: Array<Finding>, };
 
