@@ -2,7 +2,7 @@
 
 use lotse_requirements::{
     AgentSummary, Certainty, ContainerSummary, DatasourceSummary, DiskSummary, Finding, FindingKind, OsSummary, Remedy,
-    Report, RootSummary, SourceSummary, SshdSummary, Status, Verdict,
+    RemedyPlace, Report, RootSummary, SourceSummary, SshdSummary, Status, Verdict,
 };
 use ts_rs::{Config, TS};
 
@@ -38,6 +38,7 @@ pub fn bindings() -> String {
         FindingKind,
         Status,
         Certainty,
+        RemedyPlace,
         Remedy,
         Finding,
         Report,

@@ -4,21 +4,33 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use lotse_app::Distribution;
+use lotse_words::Language;
 
 #[derive(Debug, Parser)]
 #[command(name = "lotse", version, disable_help_subcommand = true)]
 pub(crate) struct Arguments {
     #[arg(long, global = true)]
-    pub(crate) lang: Option<Language>,
+    pub(crate) lang: Option<LanguageArgument>,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
 
-/// A language that the program speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Language {
-    De,
-    En,
+/// [`Language`] as a word of a call.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LanguageArgument(pub(crate) Language);
+
+impl ValueEnum for LanguageArgument {
+    fn value_variants<'a>() -> &'a [Self] {
+        const ALL: [LanguageArgument; 2] = {
+            let [german, english] = Language::ALL;
+            [LanguageArgument(german), LanguageArgument(english)]
+        };
+        &ALL
+    }
+
+    fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
+        Some(clap::builder::PossibleValue::new(self.0.code()))
+    }
 }
 
 #[derive(Debug, Subcommand)]

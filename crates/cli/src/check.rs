@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::{
     report,
-    text::{Text, print_line},
+    text::{Text, print_error, print_line},
 };
 
 /// The file could not be read as a disk image at all.
@@ -23,7 +23,7 @@ pub(crate) fn run(text: &Text, file: &Path, json: bool) -> ExitCode {
             schema: 1,
             error: error.into(),
         }),
-        (Err(error), false) => text.print_error(error),
+        (Err(error), false) => print_error(text, error),
     }
     ExitCode::from(checked.map_or(NOT_READ, |checked| status(&checked.report)))
 }

@@ -4,7 +4,7 @@ use std::{path::Path, process::ExitCode};
 
 use crate::{
     check::{NOT_READ, print_json},
-    text::Text,
+    text::{Text, print_error},
 };
 
 pub(crate) fn run(text: &Text, file: &Path) -> ExitCode {
@@ -14,7 +14,7 @@ pub(crate) fn run(text: &Text, file: &Path) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
-            text.print_error(&error);
+            print_error(text, &error);
             ExitCode::from(NOT_READ)
         }
     }

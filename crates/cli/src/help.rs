@@ -144,11 +144,11 @@ fn complaint(text: &Text, error: &clap::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::arguments::Language;
+    use lotse_words::Language;
 
     #[test]
     fn no_word_of_the_help_is_left_without_a_sentence() {
-        for language in [Language::De, Language::En] {
+        for language in Language::ALL {
             let text = Text::new(language);
             let mut command = in_language(Arguments::command(), &text, "cli_help");
             command.build();
@@ -166,7 +166,7 @@ mod tests {
                 let english = ["OPTIONS", "Options", "possible values", "FILE", "Print"];
                 let stray = english
                     .iter()
-                    .find(|word| language == Language::De && page.contains(**word));
+                    .find(|word| language == Language::German && page.contains(**word));
                 assert_eq!(stray, None, "English in the German help:\n{page}");
             }
         }

@@ -14,7 +14,7 @@ use std::{process::ExitCode, sync::Arc};
 
 use arguments::{Arguments, Command};
 use lotse_app::{App, Error, SystemEnvironment};
-use text::Text;
+use text::{Text, print_error};
 
 /// What the program was asked to do failed.
 const FAILED: u8 = 1;
@@ -23,7 +23,7 @@ const FAILED: u8 = 1;
 const USAGE: u8 = 64;
 
 fn main() -> ExitCode {
-    let text = Text::for_call(std::env::args_os());
+    let text = text::for_call(std::env::args_os());
     tracing_subscriber::fmt()
         .with_env_filter(
             tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "error,s3s=off".into()),
@@ -51,7 +51,7 @@ fn run(text: &Text, command: Command) -> ExitCode {
     match outcome {
         Ok(code) => code,
         Err(error) => {
-            text.print_error(&error);
+            print_error(text, &error);
             ExitCode::from(FAILED)
         }
     }

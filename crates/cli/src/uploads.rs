@@ -11,7 +11,7 @@ use crate::{
     arguments::Wish,
     check::print_json,
     follow::{follow, phase},
-    text::{Text, plain, print_line},
+    text::{Text, plain, print_error, print_line},
 };
 
 /// 128 + SIGINT, as shells report it.
@@ -111,7 +111,7 @@ async fn see_through(text: &Text, app: &App, id: &str) -> Result<ExitCode, Error
                     params: error.params,
                     retryable: error.retryable,
                 };
-                text.print_error(&error);
+                print_error(text, &error);
             }
             Ok(ExitCode::from(FAILED))
         }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt};
 
 use lotse_guest::{Evidence, Unknown};
 
-use crate::{Certainty, DiskProblem, Finding, FindingKind, Remedy, Status};
+use crate::{Certainty, DiskProblem, Finding, FindingKind, Remedy, RemedyPlace, Status};
 
 impl Finding {
     /// A requirement's finding without parameters, evidence and remedy.
@@ -57,10 +57,20 @@ impl Finding {
         self
     }
 
-    /// Says how to mend it.
-    pub(crate) fn remedy(mut self, code: &str, commands: Vec<String>) -> Self {
+    /// Says how to mend it inside the system; the commands are run there as root.
+    pub(crate) fn remedy(self, code: &str, commands: Vec<String>) -> Self {
+        self.remedy_at(RemedyPlace::System, code, commands)
+    }
+
+    /// Says how to mend the file; the commands are run in its folder.
+    pub(crate) fn file_remedy(self, code: &str, commands: Vec<String>) -> Self {
+        self.remedy_at(RemedyPlace::File, code, commands)
+    }
+
+    fn remedy_at(mut self, place: RemedyPlace, code: &str, commands: Vec<String>) -> Self {
         self.remedy = Some(Remedy {
             code: code.to_owned(),
+            place,
             commands,
         });
         self

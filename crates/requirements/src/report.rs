@@ -225,8 +225,21 @@ pub struct Finding {
 pub struct Remedy {
     /// Message `remedy_<code>` says what to do; it may use the finding's parameters.
     pub code: String,
-    /// Commands to run inside the system (or, for a container's fault, beside the file), for its distribution; may be empty.
+    /// Where the commands are run.
+    pub place: RemedyPlace,
+    /// Commands for the image's distribution, one each; may be empty.
     pub commands: Vec<String>,
+}
+
+/// Where a remedy's commands are run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+#[serde(rename_all = "snake_case")]
+pub enum RemedyPlace {
+    /// Inside the system, as root.
+    System,
+    /// On the computer that has the image's file, in its folder.
+    File,
 }
 
 /// How sure a finding is.

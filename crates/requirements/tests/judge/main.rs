@@ -6,3 +6,4 @@ mod reports;
 mod rules;
 mod subjects;
 mod texts;
+mod words;

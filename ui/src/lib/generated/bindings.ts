@@ -114,13 +114,19 @@ export type Status = "pass" | "warning" | "fail" | "unknown";
 
 export type Certainty = "certain" | "likely" | "possible";
 
+export type RemedyPlace = "system" | "file";
+
 export type Remedy = { 
 /**
  * Message `remedy_<code>` says what to do; it may use the finding's parameters.
  */
 code: string, 
 /**
- * Commands to run inside the system (or, for a container's fault, beside the file), for its distribution; may be empty.
+ * Where the commands are run.
+ */
+place: RemedyPlace, 
+/**
+ * Commands for the image's distribution, one each; may be empty.
  */
 commands: Array<string>, };
 

@@ -20,7 +20,7 @@ fn judge(subject: &Subject) -> Finding {
         Finding::requirement(RULE.code, Status::Pass, "compression_accepted")
     } else {
         Finding::requirement(RULE.code, Status::Fail, "compression_not_accepted")
-            .remedy("recompress", recompress(compression, &subject.source.name))
+            .file_remedy("recompress", recompress(compression, &subject.source.name))
     };
     finding.param("compression", compression)
 }

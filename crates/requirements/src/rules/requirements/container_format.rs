@@ -44,12 +44,14 @@ fn judge(subject: &Subject) -> Finding {
     }
     let name = &subject.source.name;
     let finding = match format {
-        "iso" => found(Status::Fail, "container_format_iso").remedy("use_cloud_image", Vec::new()),
+        "iso" => found(Status::Fail, "container_format_iso").file_remedy("use_cloud_image", Vec::new()),
         "zip" | "7z" | "tar" | "ova" => {
-            found(Status::Fail, "container_format_archive").remedy("unpack_archive", unpack(format, name))
+            found(Status::Fail, "container_format_archive").file_remedy("unpack_archive", unpack(format, name))
         }
-        "luks" => found(Status::Fail, "container_format_encrypted").remedy("decrypt_container", Vec::new()),
-        _ => found(Status::Fail, "container_format_not_accepted").remedy("convert_container", convert(format, name)),
+        "luks" => found(Status::Fail, "container_format_encrypted").file_remedy("decrypt_container", Vec::new()),
+        _ => {
+            found(Status::Fail, "container_format_not_accepted").file_remedy("convert_container", convert(format, name))
+        }
     };
     finding.param("format", format)
 }

@@ -58,7 +58,7 @@ fn damaged(subject: &Subject, cause: &str, params: BTreeMap<String, String>) -> 
         ..Finding::requirement(RULE.code, Status::Fail, "container_intact_damaged")
     }
     .param("cause", cause)
-    .remedy("fetch_again", checksum(&subject.source.name))
+    .file_remedy("fetch_again", checksum(&subject.source.name))
 }
 
 /// Bytes that the partitions of a raw disk reach beyond the file: nothing else tells that such a file was cut off.

@@ -39,7 +39,7 @@ fn refused(subject: &Subject, problem: &DiskProblem) -> Finding {
         ..finding
     }
     .param("cause", &problem.code)
-    .remedy(remedy, commands)
+    .file_remedy(remedy, commands)
 }
 
 /// Rewrites the image as one file. It follows the very references that were refused here, so the sentence beside it

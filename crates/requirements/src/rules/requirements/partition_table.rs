@@ -31,10 +31,10 @@ fn judge(subject: &Subject) -> Finding {
     let found = |status, reason| Finding::requirement(RULE.code, status, reason);
     let finding = match (table.kind, subject.container.format.as_deref()) {
         (TableKind::Gpt, _) if table.from_backup => {
-            found(Status::Warning, "partition_table_from_backup").remedy("repair_gpt", Vec::new())
+            found(Status::Warning, "partition_table_from_backup").file_remedy("repair_gpt", Vec::new())
         }
         (TableKind::Gpt | TableKind::Mbr, _) => found(Status::Pass, "partition_table_present"),
-        (TableKind::None, Some("raw")) => found(Status::Fail, "partition_table_missing").remedy(
+        (TableKind::None, Some("raw")) => found(Status::Fail, "partition_table_missing").file_remedy(
             "convert_without_table",
             remedies::convert_to_qcow2(&subject.source.name, "raw"),
         ),

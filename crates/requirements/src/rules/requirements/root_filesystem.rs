@@ -30,7 +30,7 @@ fn judge(subject: &Subject) -> Finding {
     };
     let found = |status, reason| Finding::requirement(RULE.code, status, reason);
     let Some(root) = root else {
-        return found(Status::Fail, "root_filesystem_missing").remedy("use_bootable_disk", Vec::new());
+        return found(Status::Fail, "root_filesystem_missing").file_remedy("use_bootable_disk", Vec::new());
     };
     let finding = match root.filesystem.as_str() {
         "ext3" | "ext4" if root.read => found(Status::Pass, "root_filesystem_accepted"),

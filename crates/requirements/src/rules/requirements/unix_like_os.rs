@@ -44,7 +44,7 @@ fn judge(subject: &Subject) -> Finding {
             let finding = if UNIX_LIKE.contains(&system.family.as_str()) {
                 found(Status::Pass, "unix_like_os_found")
             } else {
-                found(Status::Fail, "unix_like_os_other").remedy("use_unix_like_os", Vec::new())
+                found(Status::Fail, "unix_like_os_other").file_remedy("use_unix_like_os", Vec::new())
             };
             finding
                 .param("family", &system.family)
@@ -52,7 +52,7 @@ fn judge(subject: &Subject) -> Finding {
                 .evidence(&system.evidence)
         }
         Fact::Known(None) if facts.root == Fact::Known(None) => {
-            found(Status::Fail, "unix_like_os_missing").remedy("use_unix_like_os", Vec::new())
+            found(Status::Fail, "unix_like_os_missing").file_remedy("use_unix_like_os", Vec::new())
         }
         Fact::Known(None) => found(Status::Unknown, "unix_like_os_not_recognised"),
     }

@@ -1,0 +1,106 @@
+//! Every finding as a person reads it, German and English side by side: one snapshot a rule, of every reason and remedy
+//! that the tests' subjects give.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+    fs,
+    path::Path,
+};
+
+use insta::{assert_snapshot, with_settings};
+use lotse_requirements::{Finding, FindingKind, RULES, Report, judge};
+use lotse_words::{Language, Text, WordedFinding, WordedReport};
+
+/// Everything that tells one way to answer from another.
+type Answer = (String, String);
+
+#[test]
+fn every_finding_reads_well_in_both_languages() {
+    let texts = Language::ALL.map(Text::new);
+    let findings: Vec<(Report, Finding)> = crate::subjects::all()
+        .iter()
+        .map(judge)
+        .flat_map(|report| {
+            let findings = report.findings.clone();
+            findings.into_iter().map(move |finding| (report.clone(), finding))
+        })
+        .collect();
+    for rule in RULES {
+        let mut answers: BTreeMap<Answer, Vec<&(Report, Finding)>> = BTreeMap::new();
+        for found in findings.iter().filter(|(_, finding)| finding.code == rule.code) {
+            let remedy = found.1.remedy.as_ref().map(|remedy| remedy.code.clone());
+            answers
+                .entry((found.1.reason.clone(), remedy.unwrap_or_default()))
+                .or_default()
+                .push(found);
+        }
+        let page: String = answers
+            .iter()
+            .map(|(answer, found)| answer_page(&texts, answer, found))
+            .collect();
+        with_settings!({
+            snapshot_path => "snapshots/words", prepend_module_to_snapshot => false, omit_expression => true
+        }, { assert_snapshot!(rule.code, page) });
+    }
+}
+
+/// One answer in both languages, and the other commands that the same remedy has on other systems.
+fn answer_page(texts: &[Text; 2], (reason, remedy): &Answer, found: &[&(Report, Finding)]) -> String {
+    let Some((report, finding)) = found.first() else {
+        return String::new();
+    };
+    let kind = match finding.kind {
+        FindingKind::Requirement => "requirement",
+        FindingKind::Advice => "advice",
+    };
+    let mut page = format!("=== {kind}: {reason} {remedy}").trim_end().to_owned() + "\n";
+    for text in texts {
+        _ = writeln!(page, "--- {}", text.language().code());
+        for line in worded(text, report, finding).lines(text) {
+            page += &line;
+            page.push('\n');
+        }
+    }
+    let commands = |finding: &Finding| finding.remedy.as_ref().map(|remedy| remedy.commands.clone());
+    let others: BTreeSet<Vec<String>> = found
+        .iter()
+        .filter_map(|(_, other)| commands(other))
+        .filter(|other| Some(other) != commands(finding).as_ref())
+        .collect();
+    for other in others {
+        page += "--- elsewhere\n";
+        if other.is_empty() {
+            page += "        (no commands)\n";
+        }
+        for command in other {
+            _ = writeln!(page, "        {command}");
+        }
+    }
+    page.push('\n');
+    page
+}
+
+/// The finding as its report tells it.
+fn worded(text: &Text, report: &Report, finding: &Finding) -> WordedFinding {
+    let report = WordedReport::with(text, report);
+    report
+        .findings
+        .into_iter()
+        .find(|worded| worded.code == finding.code)
+        .unwrap()
+}
+
+#[test]
+fn no_snapshot_is_left_of_a_rule_that_is_gone() {
+    let codes: BTreeSet<&str> = RULES.iter().map(|rule| rule.code).collect();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/judge/snapshots/words");
+    for entry in fs::read_dir(folder).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let code = name.split('.').next().unwrap();
+        assert!(
+            codes.contains(code),
+            "snapshots/words/{name} belongs to no rule: remove it"
+        );
+    }
+}

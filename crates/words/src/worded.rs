@@ -1,0 +1,282 @@
+//! A report put into words: what the window, the terminal, the page and the mail show, in one place.
+
+use std::fmt::Display;
+
+use lotse_requirements::{Certainty, Evidence, Finding, FindingKind, RemedyPlace, Report, Status, Verdict};
+
+use crate::{Language, Text, plain::plain_report};
+
+/// A report put into words. Nothing in it can steer a terminal; for HTML it must still be escaped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WordedReport {
+    /// File, format and sizes in one line.
+    pub heading: String,
+    /// What the findings come to.
+    pub verdict: Verdict,
+    /// The same as a word.
+    pub verdict_word: String,
+    /// What that means.
+    pub verdict_sentence: String,
+    /// What is in the image: label and value.
+    pub facts: Vec<(String, String)>,
+    /// What decides the verdict first, what is in order last; within each in the rules' order.
+    pub findings: Vec<WordedFinding>,
+}
+
+/// A finding put into words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WordedFinding {
+    /// The rule's code.
+    pub code: String,
+    /// Requirement or advice.
+    pub kind: FindingKind,
+    /// What came out.
+    pub status: Status,
+    /// The same as a word.
+    pub status_word: String,
+    /// How sure it is, as a word; none where it is certain.
+    pub certainty: Option<String>,
+    /// The rule's name.
+    pub title: String,
+    /// What is so and what follows.
+    pub sentence: String,
+    /// What kept the rule from judging, or what else there is to know.
+    pub cause: Option<String>,
+    /// Where it was read: place and what stands there.
+    pub evidence: Vec<WordedEvidence>,
+    /// How to mend it.
+    pub remedy: Option<WordedRemedy>,
+}
+
+/// A place in the image and what stands there; one of the two may be missing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WordedEvidence {
+    /// `/etc/fstab:3`.
+    pub place: Option<String>,
+    /// The line's content.
+    pub value: Option<String>,
+}
+
+/// How to mend something, put into words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WordedRemedy {
+    /// What to do.
+    pub sentence: String,
+    /// Where the commands are run.
+    pub place: RemedyPlace,
+    /// The same in words.
+    pub place_words: String,
+    /// Exact commands, one each.
+    pub commands: Vec<String>,
+}
+
+impl WordedReport {
+    /// Puts a report into words.
+    pub fn new(report: &Report, language: Language) -> Self {
+        Self::with(&Text::new(language), report)
+    }
+
+    /// The same with a catalogue that is there already.
+    pub fn with(text: &Text, report: &Report) -> Self {
+        let report = &plain_report(report);
+        let verdict = verdict_code(report.verdict);
+        let mut findings: Vec<WordedFinding> = report
+            .findings
+            .iter()
+            .map(|finding| WordedFinding::of_plain(text, finding))
+            .collect();
+        findings.sort_by_key(|finding| urgency(finding.status));
+        Self {
+            heading: heading(text, report),
+            verdict: report.verdict,
+            verdict_word: text.get(&format!("verdict_{verdict}")),
+            verdict_sentence: text.get(&format!("verdict_{verdict}_long")),
+            facts: facts(text, report),
+            findings,
+        }
+    }
+}
+
+impl WordedFinding {
+    /// A finding of a report that is plain already.
+    fn of_plain(text: &Text, finding: &Finding) -> Self {
+        let Finding { code, params, .. } = finding;
+        Self {
+            code: code.clone(),
+            kind: finding.kind,
+            status: finding.status,
+            status_word: text.get(&match (finding.kind, finding.status) {
+                // Nobody asked for what an advice finds missing: there is nothing to be "not met".
+                (FindingKind::Advice, Status::Fail) => "report_advice_fail".to_owned(),
+                (_, status) => format!("status_{}", status_code(status)),
+            }),
+            certainty: (finding.certainty != Certainty::Certain)
+                .then(|| text.get(&format!("certainty_{}", certainty_code(finding.certainty)))),
+            title: text
+                .filled(&format!("finding_{code}_title"), params)
+                .unwrap_or_else(|| code.clone()),
+            sentence: text
+                .filled(&format!("reason_{}", finding.reason), params)
+                .unwrap_or_else(|| finding.reason.clone()),
+            cause: cause(text, finding),
+            evidence: finding.evidence.iter().filter_map(WordedEvidence::of_plain).collect(),
+            remedy: finding.remedy.as_ref().map(|remedy| WordedRemedy {
+                sentence: text
+                    .filled(&format!("remedy_{}", remedy.code), params)
+                    .unwrap_or_else(|| remedy.code.clone()),
+                place: remedy.place,
+                place_words: text.get(match remedy.place {
+                    RemedyPlace::System => "report_commands_system",
+                    RemedyPlace::File => "report_commands_file",
+                }),
+                commands: remedy.commands.clone(),
+            }),
+        }
+    }
+}
+
+impl WordedEvidence {
+    fn of_plain(evidence: &Evidence) -> Option<Self> {
+        let place = match (&evidence.path, evidence.line) {
+            (Some(path), Some(line)) => Some(format!("{path}:{line}")),
+            (path, _) => path.clone(),
+        };
+        let value = evidence.value.clone();
+        (place.is_some() || value.is_some()).then_some(Self { place, value })
+    }
+}
+
+fn heading(text: &Text, report: &Report) -> String {
+    let unknown = text.get("report_unknown");
+    let format = report.container.format.as_deref().unwrap_or(&unknown);
+    let variant = report
+        .container
+        .variant
+        .as_deref()
+        .map(|variant| format!(" ({variant})"))
+        .unwrap_or_default();
+    let packed = report
+        .compression
+        .as_deref()
+        .map(|compression| format!(", {compression}"))
+        .unwrap_or_default();
+    let size = text.bytes(report.source.size);
+    let virtual_size = report
+        .container
+        .virtual_size
+        .map_or(unknown.clone(), |size| text.bytes(size));
+    text.with(
+        "report_heading",
+        [
+            ("name", &report.source.name as &dyn Display),
+            ("size", &size),
+            ("format", &format!("{format}{variant}{packed}")),
+            ("virtual_size", &virtual_size),
+        ],
+    )
+}
+
+fn facts(text: &Text, report: &Report) -> Vec<(String, String)> {
+    let unknown = || text.get("report_unknown");
+    let yes_no = |value: Option<bool>, yes: &str, no: &str| {
+        value.map_or_else(unknown, |value| text.get(if value { yes } else { no }))
+    };
+    let table = report.disk.table.as_deref().map_or_else(unknown, |table| match table {
+        "none" => text.get("report_table_none"),
+        table => table.to_uppercase(),
+    });
+    let root = report.root.as_ref().map_or_else(unknown, |root| {
+        let place = root
+            .partition
+            .map(|number| text.with("report_partition", [("number", &number as &dyn Display)]));
+        let layers = (!root.layers.is_empty()).then(|| root.layers.join(" / "));
+        [Some(root.filesystem.clone()), layers, place]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join(", ")
+    });
+    let system = report.os.as_ref().map_or_else(unknown, |os| {
+        let name = os
+            .name
+            .clone()
+            .or_else(|| Some([os.distribution.as_deref()?, os.version.as_deref()?].join(" ")));
+        [Some(name.unwrap_or_else(|| os.family.clone())), os.architecture.clone()]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join(", ")
+    });
+    let agent = report.agent.as_ref().map_or_else(unknown, |agent| {
+        let version = agent.version.clone().unwrap_or_else(unknown);
+        format!(
+            "{} {version}, {}",
+            agent.kind,
+            yes_no(agent.enabled, "report_enabled", "report_disabled")
+        )
+    });
+    let datasources = report
+        .datasources
+        .as_ref()
+        .map_or_else(unknown, |sources| sources.list.join(", "));
+    let sshd = [
+        yes_no(report.sshd.installed, "report_installed", "report_not_installed"),
+        yes_no(report.sshd.enabled, "report_started", "report_not_started"),
+    ]
+    .join(", ");
+    [
+        ("report_fact_table", table),
+        ("report_fact_root", root),
+        ("report_fact_system", system),
+        ("report_fact_agent", agent),
+        ("report_fact_datasources", datasources),
+        ("report_fact_sshd", sshd),
+    ]
+    .map(|(key, value)| (text.get(key), value))
+    .into()
+}
+
+/// What decides the verdict comes first, what is in order last.
+fn urgency(status: Status) -> u8 {
+    match status {
+        Status::Fail => 0,
+        Status::Unknown => 1,
+        Status::Warning => 2,
+        Status::Pass => 3,
+    }
+}
+
+/// What kept a rule from judging is a code of its own: of the reader of the disk (`error_`) or of its files (`unknown_`). So
+/// is what the reader of the disk notes (`note_`).
+fn cause(text: &Text, finding: &Finding) -> Option<String> {
+    let cause = finding.params.get("cause")?;
+    ["unknown", "error", "note"]
+        .iter()
+        .find_map(|family| text.filled(&format!("{family}_{cause}"), &finding.params))
+}
+
+fn verdict_code(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Ready => "ready",
+        Verdict::ReadyWithWarnings => "ready_with_warnings",
+        Verdict::WillNotWork => "will_not_work",
+        Verdict::Unknown => "unknown",
+    }
+}
+
+fn status_code(status: Status) -> &'static str {
+    match status {
+        Status::Pass => "pass",
+        Status::Warning => "warning",
+        Status::Fail => "fail",
+        Status::Unknown => "unknown",
+    }
+}
+
+fn certainty_code(certainty: Certainty) -> &'static str {
+    match certainty {
+        Certainty::Certain => "certain",
+        Certainty::Likely => "likely",
+        Certainty::Possible => "possible",
+    }
+}
