@@ -1,8 +1,8 @@
 //! The TypeScript declarations of everything that crosses, as one file for `ui/src/lib/generated`.
 
 use lotse_requirements::{
-    AgentSummary, Certainty, ContainerSummary, DatasourceSummary, DiskSummary, Finding, FindingKind, OsSummary, Remedy,
-    RemedyPlace, Report, RootSummary, SourceSummary, SshdSummary, Status, Verdict,
+    AgentSummary, Certainty, ContainerSummary, DatasourceSummary, DiskSummary, Finding, FindingKind, LoginSummary,
+    OsSummary, Remedy, RemedyPlace, Report, RootSummary, SourceSummary, SshdSummary, Status, Verdict,
 };
 use ts_rs::{Config, TS};
 
@@ -34,6 +34,7 @@ pub fn bindings() -> String {
         OsSummary,
         AgentSummary,
         DatasourceSummary,
+        LoginSummary,
         SshdSummary,
         FindingKind,
         Status,

@@ -3,8 +3,8 @@
 use lotse_guest::{Fact, facts::TableKind};
 
 use crate::{
-    AgentSummary, DatasourceSummary, DiskSummary, Finding, FindingKind, OsSummary, RULES, Report, RootSummary,
-    SshdSummary, Status, Subject, Verdict,
+    AgentSummary, DatasourceSummary, DiskSummary, Finding, FindingKind, LoginSummary, OsSummary, RULES, Report,
+    RootSummary, SshdSummary, Status, Subject, Verdict,
 };
 
 /// Version of the report's format, `docs/report-json.md`.
@@ -68,6 +68,13 @@ pub fn judge(subject: &Subject) -> Report {
                 enabled: known(&sshd.enabled).copied(),
             },
         ),
+        login: facts
+            .and_then(|facts| known(&facts.login))
+            .and_then(Option::as_ref)
+            .map(|login| LoginSummary {
+                user: login.user.clone(),
+                root: login.root,
+            }),
         findings,
     }
 }

@@ -10,7 +10,7 @@ pub use judge::judge;
 pub use lotse_guest::Evidence;
 pub use report::{
     AgentSummary, Certainty, ContainerNote, ContainerSummary, DatasourceSummary, DiskProblem, DiskProblemKind,
-    DiskSummary, Finding, FindingKind, OsSummary, Remedy, RemedyPlace, Report, RootSummary, SourceSummary, SshdSummary,
-    Status, Subject, Verdict,
+    DiskSummary, Finding, FindingKind, LoginSummary, OsSummary, Remedy, RemedyPlace, Report, RootSummary,
+    SourceSummary, SshdSummary, Status, Subject, Verdict,
 };
 pub use rules::{RULES, Rule, SHARED_REASONS};

@@ -81,6 +81,8 @@ pub struct Report {
     pub datasources: Option<DatasourceSummary>,
     /// The SSH server.
     pub sshd: SshdSummary,
+    /// Who gets the VM's SSH key; null when unknown or when nothing gives it to anybody.
+    pub login: Option<LoginSummary>,
     /// One finding per requirement, then one per advice whose question arises, in the rules' order.
     pub findings: Vec<Finding>,
 }
@@ -193,6 +195,16 @@ pub struct SshdSummary {
     pub installed: Option<bool>,
     /// Is it started at boot?
     pub enabled: Option<bool>,
+}
+
+/// Who gets the VM's SSH key, so that its owner can log in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub struct LoginSummary {
+    /// The name to log in with; null when the key is given to root or to nobody.
+    pub user: Option<String>,
+    /// Does root get the key so that it can be used?
+    pub root: bool,
 }
 
 /// What one rule found.

@@ -76,6 +76,7 @@ export function goodReport(name: string): Report {
     agent: { kind: "cloud-init", version: "22.4.2-1+deb12u4", enabled: true },
     datasources: { list: ["ConfigDrive", "NoCloud"], from: [] },
     sshd: { installed: true, enabled: true },
+    login: { user: "debian", root: false },
     findings: DEBIAN_FINDINGS,
   };
 }
@@ -158,6 +159,7 @@ export function unknownReport(name: string): Report {
     agent: null,
     datasources: null,
     sshd: { installed: null, enabled: null },
+    login: null,
     findings: report.findings.map((old, index) =>
       index < 2
         ? old

@@ -98,6 +98,16 @@ list: Array<string>,
  */
 from: Array<Evidence>, };
 
+export type LoginSummary = { 
+/**
+ * The name to log in with; null when the key is given to root or to nobody.
+ */
+user: string | null, 
+/**
+ * Does root get the key so that it can be used?
+ */
+root: boolean, };
+
 export type SshdSummary = { 
 /**
  * Is it there?
@@ -209,6 +219,10 @@ datasources: DatasourceSummary | null,
  * The SSH server.
  */
 sshd: SshdSummary, 
+/**
+ * Who gets the VM's SSH key; null when unknown or when nothing gives it to anybody.
+ */
+login: LoginSummary | null, 
 /**
  * One finding per requirement, then one per advice whose question arises, in the rules' order.
  */
