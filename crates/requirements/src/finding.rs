@@ -14,6 +14,7 @@ impl Finding {
             kind: FindingKind::Requirement,
             status,
             reason: reason.to_owned(),
+            details: Vec::new(),
             certainty: Certainty::Certain,
             evidence: Vec::new(),
             params: BTreeMap::new(),
@@ -37,6 +38,12 @@ impl Finding {
             ..Self::requirement(code, Status::Unknown, "fact_unknown")
         }
         .param("cause", &unknown.code)
+    }
+
+    /// Adds a sentence after the reason's.
+    pub(crate) fn detail(mut self, reason: &str) -> Self {
+        self.details.push(reason.to_owned());
+        self
     }
 
     /// Says how sure it is.

@@ -1,11 +1,13 @@
 //! What ccloud³ asks of an image, one module per rule, and the report that results. Knows no disk.
 
+mod by_cause;
 mod finding;
 mod judge;
 mod remedies;
 mod report;
 mod rules;
 
+pub use by_cause::by_cause;
 pub use judge::judge;
 pub use lotse_guest::Evidence;
 pub use report::{

@@ -219,6 +219,8 @@ pub struct Finding {
     pub status: Status,
     /// Which of the rule's sentences applies (message `reason_<reason>`), for example `datasource_order_nocloud_first`.
     pub reason: String,
+    /// What else is to be said, one sentence each: codes as in `reason`, with the same parameters. Often none.
+    pub details: Vec<String>,
     /// How sure that is.
     pub certainty: Certainty,
     /// Where it was read.

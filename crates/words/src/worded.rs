@@ -38,7 +38,7 @@ pub struct WordedFinding {
     pub certainty: Option<String>,
     /// The rule's name.
     pub title: String,
-    /// What is so and what follows.
+    /// What is so and what follows, and what else is to be said.
     pub sentence: String,
     /// What kept the rule from judging, or what else there is to know.
     pub cause: Option<String>,
@@ -115,9 +115,15 @@ impl WordedFinding {
             title: text
                 .filled(&format!("finding_{code}_title"), params)
                 .unwrap_or_else(|| code.clone()),
-            sentence: text
-                .filled(&format!("reason_{}", finding.reason), params)
-                .unwrap_or_else(|| finding.reason.clone()),
+            sentence: [&finding.reason]
+                .into_iter()
+                .chain(&finding.details)
+                .map(|reason| {
+                    text.filled(&format!("reason_{reason}"), params)
+                        .unwrap_or_else(|| reason.clone())
+                })
+                .collect::<Vec<_>>()
+                .join(" "),
             cause: cause(text, finding),
             evidence: finding.evidence.iter().filter_map(WordedEvidence::of_plain).collect(),
             remedy: finding.remedy.as_ref().map(|remedy| WordedRemedy {

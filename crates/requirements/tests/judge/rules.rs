@@ -83,6 +83,10 @@ fn rules_answer_only_with_what_they_list() {
                 rule.code
             );
             given.insert((rule.code, finding.reason.clone()));
+            for detail in finding.details {
+                assert!(rule.reasons.contains(&detail.as_str()), "{}: {detail}", rule.code);
+                given.insert((rule.code, detail));
+            }
             if let Some(remedy) = finding.remedy {
                 assert!(
                     rule.remedies.contains(&remedy.code.as_str()),

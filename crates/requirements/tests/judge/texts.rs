@@ -83,15 +83,13 @@ fn every_placeholder_has_its_value() {
     for catalogue in catalogues() {
         for subject in crate::subjects::all() {
             for finding in judge(&subject).findings {
-                let reason = catalogue[&format!("reason_{}", finding.reason)].as_str();
+                let reasons = [&finding.reason].into_iter().chain(&finding.details);
+                let reasons = reasons.map(|reason| catalogue[&format!("reason_{reason}")].as_str());
                 let remedy = finding
                     .remedy
                     .as_ref()
                     .map(|remedy| catalogue[&format!("remedy_{}", remedy.code)].as_str());
-                for name in placeholders(reason)
-                    .into_iter()
-                    .chain(remedy.into_iter().flat_map(placeholders))
-                {
+                for name in reasons.chain(remedy).flat_map(placeholders) {
                     assert!(
                         finding.params.contains_key(name),
                         "{}: {{{name}}} has no value",

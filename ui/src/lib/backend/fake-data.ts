@@ -8,6 +8,7 @@ function finding(code: string, status: Status, reason: string, more: Partial<Fin
     kind: "requirement",
     status,
     reason,
+    details: [],
     certainty: "certain",
     evidence: [],
     params: {},

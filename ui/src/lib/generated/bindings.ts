@@ -158,6 +158,10 @@ status: Status,
  */
 reason: string, 
 /**
+ * What else is to be said, one sentence each: codes as in `reason`, with the same parameters. Often none.
+ */
+details: Array<string>, 
+/**
  * How sure that is.
  */
 certainty: Certainty, 
