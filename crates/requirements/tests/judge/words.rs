@@ -30,8 +30,10 @@ fn every_finding_reads_well_in_both_languages() {
         let mut answers: BTreeMap<Answer, Vec<&(Report, Finding)>> = BTreeMap::new();
         for found in findings.iter().filter(|(_, finding)| finding.code == rule.code) {
             let remedy = found.1.remedy.as_ref().map(|remedy| remedy.code.clone());
+            let sentences = [&found.1.reason].into_iter().chain(&found.1.details);
+            let sentences: Vec<&str> = sentences.map(String::as_str).collect();
             answers
-                .entry((found.1.reason.clone(), remedy.unwrap_or_default()))
+                .entry((sentences.join(" + "), remedy.unwrap_or_default()))
                 .or_default()
                 .push(found);
         }
