@@ -71,6 +71,7 @@ fn read_system(files: &Files<'_>, volumes: &Volumes, started: &Started<'_>) -> F
         firewall,
         leftovers: Fact::Known(leftovers::read(files)),
         agent: agents.agent,
+        removed_agent: agents.removed,
         datasources: agents.datasources,
         cloud_init: agents.cloud_init,
         ignition: agents.ignition,

@@ -17,6 +17,8 @@ use crate::{
 pub struct AgentFacts {
     /// The program.
     pub agent: Fact<Option<Agent>>,
+    /// Settings of a cloud-init that is not there.
+    pub removed: Fact<Option<Evidence>>,
     /// cloud-init's list of datasources.
     pub datasources: Fact<Option<Datasources>>,
     /// What else cloud-init is told to do.
@@ -47,6 +49,7 @@ pub(crate) fn facts(files: &Files<'_>, around: &Around<'_>) -> AgentFacts {
         Err(unknown) => {
             return AgentFacts {
                 agent: Fact::Unknown(unknown.clone()),
+                removed: Fact::Unknown(unknown.clone()),
                 datasources: Fact::Unknown(unknown.clone()),
                 cloud_init: Fact::Unknown(unknown.clone()),
                 ignition: Fact::Unknown(unknown.clone()),
@@ -70,8 +73,13 @@ pub(crate) fn facts(files: &Files<'_>, around: &Around<'_>) -> AgentFacts {
         Some("ignition") => Fact::from(ignition::read(files, around).map(Some)),
         _ => Fact::Known(None),
     };
+    let removed = match &agent {
+        Some(_) => Fact::Known(None),
+        None => Fact::from(cloud_init::remains(files)),
+    };
     AgentFacts {
         agent: Fact::Known(agent),
+        removed,
         datasources,
         cloud_init,
         ignition,
@@ -411,6 +419,19 @@ mod tests {
             assert!(matches!(found.enabled, Fact::Unknown(_)), "{kind}");
         }
         assert_eq!(agent(&MemoryTree::new().dir("/etc"), ""), None);
+    }
+
+    /// `dpkg --remove` leaves the settings behind, and whoever sees them takes the program for installed.
+    #[test]
+    fn a_program_that_was_removed_is_told_by_the_settings_that_stayed() {
+        let removed = |tree: &MemoryTree| facts_of(tree, "").removed;
+        let settings = MemoryTree::new().file("/etc/cloud/cloud.cfg", "users: [default]\n");
+        assert_eq!(
+            removed(&settings),
+            Fact::Known(Some(Evidence::path("/etc/cloud/cloud.cfg")))
+        );
+        assert_eq!(removed(&settings.program("/usr/bin/cloud-init", "")), Fact::Known(None));
+        assert_eq!(removed(&MemoryTree::new().dir("/etc/cloud")), Fact::Known(None));
     }
 
     proptest! {

@@ -191,7 +191,13 @@ impl Reader<'_, '_> {
             Parsed::Unclear => return Err(Unclear),
             Parsed::Value(value) if value.map().is_some() => value,
             Parsed::Value(Value { kind: Kind::Null, .. }) => return Ok(empty()),
-            Parsed::Value(_) | Parsed::Broken => {
+            // A command line has one line in the file that it stands in.
+            Parsed::Broken(line) => {
+                let line = source.line.or(line);
+                self.skipped.push(Evidence { line, ..source.clone() });
+                return Ok(empty());
+            }
+            Parsed::Value(_) => {
                 self.skipped.push(source.clone());
                 return Ok(empty());
             }

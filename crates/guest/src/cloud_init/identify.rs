@@ -551,7 +551,7 @@ fn as_cloud_init_reads(list: &[String], program: &str) -> Read<Option<Vec<String
             Some(value) => names(value).map(Some).ok_or_else(unclear),
             None => Ok(None),
         },
-        Parsed::Broken => Ok(None),
+        Parsed::Broken(_) => Ok(None),
         Parsed::Unclear => Err(unclear()),
     }
 }

@@ -195,6 +195,12 @@ fn login(files: &Files<'_>, user: users::DefaultUser) -> Login {
     }
 }
 
+/// Settings without a program: a package that was removed leaves them behind (`deinstall ok config-files`, `.rpmsave`).
+pub(crate) fn remains(files: &Files<'_>) -> Read<Option<Evidence>> {
+    let found = files.first_file(&["/etc/cloud/cloud.cfg", "/etc/cloud/cloud.cfg.rpmsave"])?;
+    Ok(found.map(Evidence::path))
+}
+
 /// The program's path.
 fn program(files: &Files<'_>) -> Read<Option<String>> {
     if let Some(program) = files.first_file(PROGRAMS)? {
@@ -551,6 +557,27 @@ mod tests {
         );
         assert_eq!(version(&old), Fact::Known("0.7.5".to_owned()));
         assert!(matches!(version(&tree), Fact::Unknown(_)));
+    }
+
+    /// A person looks for the mistake in a file of a hundred lines.
+    #[test]
+    fn a_file_that_is_no_yaml_is_told_with_the_line() {
+        for (text, line) in [
+            ("a: 1\nb: [1, 2\nc: 3\n", Some(3)),
+            ("a: 1\nb:\n\t- x\n", Some(3)),
+            ("users:\n  - name: anna\n groups: x\n", Some(3)),
+            ("just words\n", None),
+        ] {
+            let tree = debian().file("/etc/cloud/cloud.cfg.d/50-own.cfg", text);
+            let Fact::Known(read) = settings(&Files::new(&tree).unwrap(), &Around::default()).cloud_init else {
+                panic!("{text}");
+            };
+            let skipped = Evidence {
+                line,
+                ..Evidence::path("/etc/cloud/cloud.cfg.d/50-own.cfg")
+            };
+            assert_eq!(read.skipped, [skipped], "{text}");
+        }
     }
 
     #[test]

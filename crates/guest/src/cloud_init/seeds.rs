@@ -121,7 +121,7 @@ fn seeded(files: &Files<'_>, folder: &str) -> Read<Option<Value>> {
     };
     Ok(Some(match yaml::parse(&meta_data, 0) {
         Parsed::Value(value) => value,
-        Parsed::Broken | Parsed::Unclear => Value {
+        Parsed::Broken(_) | Parsed::Unclear => Value {
             kind: Kind::Null,
             place: yaml::Place::default(),
         },

@@ -197,6 +197,8 @@ pub struct Facts {
     pub packages: Fact<Vec<PackageDatabase>>,
     /// The program that configures a VM at its first start; `None` when none is installed.
     pub agent: Fact<Option<Agent>>,
+    /// Settings of a cloud-init that is not there (any more); `None` where there are none, or a program is there.
+    pub removed_agent: Fact<Option<Evidence>>,
     /// cloud-init's effective list of datasources; `None` where there is no cloud-init.
     pub datasources: Fact<Option<Datasources>>,
     /// What else cloud-init is told to do; `None` where there is no cloud-init.
@@ -231,6 +233,7 @@ impl Facts {
             system: Fact::Unknown(reason.clone()),
             packages: Fact::Unknown(reason.clone()),
             agent: Fact::Unknown(reason.clone()),
+            removed_agent: Fact::Unknown(reason.clone()),
             datasources: Fact::Unknown(reason.clone()),
             cloud_init: Fact::Unknown(reason.clone()),
             ignition: Fact::Unknown(reason.clone()),

@@ -68,7 +68,7 @@ pub(super) fn read(files: &Files<'_>) -> Read<Settings> {
         };
         match yaml::parse(&text, 0) {
             // netplan gives up as a whole when one file is broken.
-            Parsed::Broken | Parsed::Unclear => return Err(not_read(path)),
+            Parsed::Broken(_) | Parsed::Unclear => return Err(not_read(path)),
             Parsed::Value(value) => {
                 if let Some(network) = value.get("network").and_then(Value::map) {
                     all.file(network, path);

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use granit_parser::{Event, Options, Parser, ScalarStyle, Tag};
+use granit_parser::{Event, Marker, Options, Parser, ScalarStyle, Tag};
 
 use super::{Entry, Key, Kind, MAX_DEPTH, MAX_VALUES, Map, Parsed, Place, Value, python, scalar};
 
@@ -18,14 +18,15 @@ enum Fault {
 /// Reads a text of one document; `file` is put into every [`Place`].
 pub(crate) fn parse(text: &str, file: u16) -> Parsed {
     if python::rejects(text) {
-        return Parsed::Broken;
+        return Parsed::Broken(None);
     }
-    match build(text, file) {
+    let mut line = 0;
+    match build(text, file, &mut line) {
         Ok(value) => Parsed::Value(value),
-        Err(Fault::Broken) => match python::with_comments_apart(text).map(|text| build(&text, file)) {
+        Err(Fault::Broken) => match python::with_comments_apart(text).map(|text| build(&text, file, &mut line)) {
             Some(Ok(value)) => Parsed::Value(value),
             Some(Err(Fault::Unclear)) => Parsed::Unclear,
-            Some(Err(Fault::Broken)) | None => Parsed::Broken,
+            Some(Err(Fault::Broken)) | None => Parsed::Broken(Some(line).filter(|line| *line > 0)),
         },
         Err(Fault::Unclear) => Parsed::Unclear,
     }
@@ -62,7 +63,8 @@ struct Builder {
     root: Option<Value>,
 }
 
-fn build(text: &str, file: u16) -> Result<Value, Fault> {
+/// Reads events until one is at fault; `line` is then where that was noticed, counted from 1.
+fn build(text: &str, file: u16, line: &mut u32) -> Result<Value, Fault> {
     let mut options = Options::default();
     options.set_emit_comments(false);
     let mut builder = Builder {
@@ -74,9 +76,12 @@ fn build(text: &str, file: u16) -> Result<Value, Fault> {
     let mut documents = 0;
     let mut tabs = python::Tabs::new(text);
     for event in Parser::new_from_str_with_options(text, options) {
-        let (event, span) = event.map_err(|_| Fault::Broken)?;
-        let line = u32::try_from(span.start.line()).unwrap_or(u32::MAX);
-        let place = Place { file, line };
+        let (event, span) = event.map_err(|error| {
+            *line = numbered(error.marker());
+            Fault::Broken
+        })?;
+        *line = numbered(&span.start);
+        let place = Place { file, line: *line };
         match event {
             Event::DocumentStart(..) => {
                 documents += 1;
@@ -121,13 +126,18 @@ fn build(text: &str, file: u16) -> Result<Value, Fault> {
             _ => {}
         }
     }
-    if tabs.any_left() {
+    if let Some(tab) = tabs.left() {
+        *line = tab;
         return Err(Fault::Broken);
     }
     Ok(builder.root.unwrap_or(Value {
         kind: Kind::Null,
         place: Place { file, line: 1 },
     }))
+}
+
+fn numbered(marker: &Marker) -> u32 {
+    u32::try_from(marker.line()).unwrap_or(u32::MAX)
 }
 
 /// The suffix of a core tag; other tags have no constructor.

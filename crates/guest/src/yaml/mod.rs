@@ -18,8 +18,8 @@ const MAX_VALUES: usize = 100_000;
 pub(crate) enum Parsed {
     /// The only document, [`Kind::Null`] when there is none.
     Value(Value),
-    /// No valid YAML, or with tags that the safe loader does not know.
-    Broken,
+    /// No valid YAML, or with tags that the safe loader does not know; the line in which that shows.
+    Broken(Option<u32>),
     /// Beyond the bounds; what a program makes of it is not known.
     Unclear,
 }
@@ -185,7 +185,7 @@ mod tests {
             let expected = case.get("value");
             let same = match parse(text, 0) {
                 Parsed::Value(value) => Some(&shown(&value)) == expected,
-                Parsed::Broken => expected.is_none(),
+                Parsed::Broken(_) => expected.is_none(),
                 // Saying that it is not known is never wrong.
                 Parsed::Unclear => true,
             };

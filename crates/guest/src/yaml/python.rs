@@ -59,25 +59,30 @@ impl<'a> Tabs<'a> {
         }
     }
 
-    /// Is there a tab in another place?
-    pub(super) fn any_left(&self) -> bool {
+    /// The line, counted from 1, of the first tab in another place.
+    pub(super) fn left(&self) -> Option<u32> {
         if !self.any {
-            return false;
+            return None;
         }
         let mut allowed = self.allowed.iter().peekable();
         let mut in_comment = false;
         let mut before = '\n';
+        let mut line = 1_u32;
         for (at, c) in self.text.char_indices() {
             while allowed.next_if(|range| range.end <= at).is_some() {}
             let inside = allowed.peek().is_some_and(|range| range.contains(&at));
             match c {
-                '\n' | '\r' => in_comment = false,
+                '\n' => {
+                    in_comment = false;
+                    line = line.saturating_add(1);
+                }
+                '\r' => in_comment = false,
                 '#' if !inside && matches!(before, ' ' | '\t' | '\n' | '\r') => in_comment = true,
-                '\t' if !inside && !in_comment => return true,
+                '\t' if !inside && !in_comment => return Some(line),
                 _ => {}
             }
             before = c;
         }
-        false
+        None
     }
 }
