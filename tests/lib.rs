@@ -4,10 +4,13 @@
 pub mod e2e {
     //! A private desktop for the real window.
     pub mod desktop;
-    mod process;
     pub mod window;
 }
+#[cfg(target_os = "linux")]
+mod process;
 pub mod provided;
+#[cfg(target_os = "linux")]
+pub mod servers;
 pub mod stored;
 
 /// Why a test could not go on; any error will do.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::process::{self, Process};
+use crate::process::{self, Process};
 use crate::Result;
 
 /// Large enough for the window as it opens (1100 × 760) with its frame.

@@ -11,7 +11,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 
 use super::desktop::Desktop;
-use super::process::Process;
+use crate::process::Process;
 use crate::Result;
 
 const STARTS_WITHIN: Duration = Duration::from_secs(30);

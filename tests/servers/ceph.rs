@@ -1,0 +1,137 @@
+//! Ceph's radosgw with a monitor and one OSD that keeps everything in memory; nobody has to sign in between them.
+//! Debian: radosgw, ceph-mon, ceph-osd, ceph-common (16.2).
+
+use std::{
+    fs,
+    path::Path,
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use super::{Access, START_LIMIT, Settings, ports, wait_for, with_logs};
+use crate::{
+    Result,
+    process::{self, Process},
+};
+
+/// Any will do.
+const CLUSTER: &str = "6f1a2b3c-0000-4000-8000-000000000001";
+
+pub(super) async fn start(folder: &Path, settings: Settings) -> Result<(Vec<Process>, Access)> {
+    let [monitor, gateway] = ports::free::<2>()?;
+    for sub in ["run", "log", "mon", "osd", "rgw"] {
+        fs::create_dir_all(folder.join(sub))?;
+    }
+    let configuration = folder.join("ceph.conf");
+    fs::write(&configuration, configuration_text(folder, monitor, gateway, settings))?;
+    let program = |name: &str, words: &[&str]| {
+        let mut command = Command::new(name);
+        command.arg("-c").arg(&configuration).args(words);
+        command
+    };
+    let log = |name: &str| folder.join("log").join(format!("{name}-said.log"));
+
+    let map = folder.join("monmap");
+    let mut monmaptool = Command::new("monmaptool");
+    monmaptool.args(["--create", "--clobber", "--addv", "a"]);
+    monmaptool.arg(format!("[v1:127.0.0.1:{monitor}]"));
+    process::output(monmaptool.args(["--fsid", CLUSTER]).arg(&map))?;
+    process::output(program("ceph-mon", &["--mkfs", "-i", "a", "--monmap"]).arg(&map))?;
+    let mut processes = vec![Process::start_server(
+        &program("ceph-mon", &["-i", "a", "-f"]),
+        &log("mon"),
+    )?];
+    // The store in memory makes up its own name: it is made first and then registered under that.
+    process::output(&mut program("ceph-osd", &["-i", "0", "--mkfs"]))?;
+    let name = fs::read_to_string(folder.join("osd/fsid"))?;
+    let patience = ["--connect-timeout", "60"];
+    process::output(program("ceph", &patience).args(["osd", "new", name.trim(), "0"]))
+        .map_err(|error| with_logs(&error.to_string(), folder))?;
+    processes.push(Process::start_server(
+        &program("ceph-osd", &["-i", "0", "-f"]),
+        &log("osd"),
+    )?);
+    let limit = Instant::now() + START_LIMIT;
+    while !process::output(program("ceph", &patience).args(["osd", "stat"]))?.contains("1 up") {
+        if Instant::now() > limit {
+            return Err(with_logs("the OSD does not come up", folder).into());
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    processes.push(Process::start_server(
+        &program("radosgw", &["-n", "client.rgw", "-f"]),
+        &log("rgw"),
+    )?);
+    let endpoint = format!("http://127.0.0.1:{gateway}");
+    wait_for(&endpoint, &mut processes, folder).await?;
+    let (access_key, secret_key) = ("AKEY", "SKEY");
+    let user = ["user", "create", "--uid=test", "--display-name=test"];
+    process::output(
+        program("radosgw-admin", &["-n", "client.rgw"])
+            .args(user)
+            .arg(format!("--access-key={access_key}"))
+            .arg(format!("--secret-key={secret_key}")),
+    )?;
+    let access = Access {
+        endpoint: endpoint.parse()?,
+        region: "us-east-1".to_owned(),
+        bucket: "staging".to_owned(),
+        access_key: access_key.to_owned(),
+        secret_key: secret_key.to_owned(),
+    };
+    Ok((processes, access))
+}
+
+fn configuration_text(folder: &Path, monitor: u16, gateway: u16, settings: Settings) -> String {
+    // What was deleted is only freed by the garbage collector: soon, or the memory fills up and writing hangs.
+    format!(
+        "[global]
+fsid = {CLUSTER}
+mon_initial_members = a
+mon_host = [v1:127.0.0.1:{monitor}]
+public_addr = 127.0.0.1
+cluster_addr = 127.0.0.1
+public_network = 127.0.0.0/8
+ms_bind_msgr2 = false
+auth_cluster_required = none
+auth_service_required = none
+auth_client_required = none
+osd_pool_default_size = 1
+osd_pool_default_min_size = 1
+osd_pool_default_pg_num = 8
+osd_pool_default_pgp_num = 8
+osd_pool_default_pg_autoscale_mode = off
+mon_allow_pool_size_one = true
+mon_allow_pool_delete = true
+mon_max_pg_per_osd = 500
+osd_crush_chooseleaf_type = 0
+mon_warn_on_pool_no_redundancy = false
+run_dir = {folder}/run
+admin_socket = {folder}/run/$cluster-$name.asok
+log_file = {folder}/log/$name.log
+mon_cluster_log_file = {folder}/log/cluster.log
+crash_dir = {folder}/log
+[mon]
+mon_data = {folder}/mon
+mon_data_avail_crit = 1
+mon_data_avail_warn = 2
+[osd]
+osd_data = {folder}/osd
+osd_objectstore = memstore
+memstore_device_bytes = {memory}
+osd_class_update_on_start = false
+[client]
+rgw_frontends = beast endpoint=127.0.0.1:{gateway}
+rgw_data = {folder}/rgw
+rgw_enable_usage_log = false
+rgw_gc_obj_min_wait = 2
+rgw_gc_processor_period = 5
+rgw_gc_processor_max_time = 5
+rgw_dynamic_resharding = false
+rgw_multipart_min_part_size = {min_part}
+",
+        folder = folder.display(),
+        memory = settings.memory_gib << 30,
+        min_part = settings.min_part,
+    )
+}
