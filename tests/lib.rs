@@ -9,6 +9,7 @@ pub mod e2e {
 #[cfg(target_os = "linux")]
 mod process;
 pub mod provided;
+pub mod random;
 #[cfg(target_os = "linux")]
 pub mod servers;
 pub mod stored;

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::process::{self, Process};
 use crate::Result;
+use crate::process::{self, Process};
 
 /// Large enough for the window as it opens (1100 × 760) with its frame.
 const SCREEN: &str = "1280x900x24";

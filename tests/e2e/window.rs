@@ -11,8 +11,8 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 
 use super::desktop::Desktop;
-use crate::process::Process;
 use crate::Result;
+use crate::process::Process;
 
 const STARTS_WITHIN: Duration = Duration::from_secs(30);
 /// How long the page may take to show what a test waits for.

@@ -5,6 +5,7 @@ mod ports;
 mod swift;
 
 use std::{
+    fmt::Write as _,
     path::Path,
     time::{Duration, Instant},
 };
@@ -225,7 +226,12 @@ async fn wait_for(url: &str, processes: &mut [Process], folder: &Path) -> Result
     let http = http_client()?;
     let limit = Instant::now() + START_LIMIT;
     loop {
-        if http.get(url).send().await.is_ok_and(|answer| answer.status().is_success()) {
+        if http
+            .get(url)
+            .send()
+            .await
+            .is_ok_and(|answer| answer.status().is_success())
+        {
             return Ok(());
         }
         for process in &mut *processes {
@@ -254,7 +260,8 @@ fn logs(folder: &Path) -> String {
         let lines: Vec<&str> = log.lines().collect();
         for line in lines.iter().skip(lines.len().saturating_sub(8)) {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            text.push_str(&format!("{name}: {line}\n"));
+            // Writing into a String cannot fail.
+            _ = writeln!(text, "{name}: {line}");
         }
     }
     text

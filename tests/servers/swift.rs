@@ -19,8 +19,19 @@ default = yes
 ";
 
 /// The order matters: s3api before the users, bulk and slo after both (completing an upload writes an SLO's manifest).
-const PIPELINE: &str =
-    "catch_errors gatekeeper healthcheck cache listing_formats bulk s3api tempauth copy slo dlo versioned_writes symlink proxy-server";
+const PIPELINE: &str = "catch_errors gatekeeper healthcheck cache listing_formats bulk s3api tempauth copy slo dlo versioned_writes symlink proxy-server";
+
+/// Those of them that need no settings.
+const PLAIN: [&str; 8] = [
+    "catch_errors",
+    "gatekeeper",
+    "healthcheck",
+    "listing_formats",
+    "bulk",
+    "copy",
+    "dlo",
+    "symlink",
+];
 
 pub(super) async fn start(folder: &Path, settings: Settings) -> Result<(Vec<Process>, Access)> {
     let [proxy, account, container, object, cache] = ports::free::<5>()?;
@@ -35,7 +46,18 @@ pub(super) async fn start(folder: &Path, settings: Settings) -> Result<(Vec<Proc
         etc.display()
     );
     let mut memcached = Command::new("memcached");
-    memcached.args(["-u", &user, "-l", "127.0.0.1", "-p", &cache.to_string(), "-U", "0", "-m", "32"]);
+    memcached.args([
+        "-u",
+        &user,
+        "-l",
+        "127.0.0.1",
+        "-p",
+        &cache.to_string(),
+        "-U",
+        "0",
+        "-m",
+        "32",
+    ]);
     let log = |name: &str| folder.join("log").join(format!("{name}.log"));
     let mut processes = vec![Process::start_server(&memcached, &log("memcached"))?];
     for (name, port) in [("account", account), ("container", container), ("object", object)] {
@@ -99,7 +121,11 @@ use = egg:swift#healthcheck
 }
 
 fn front(common: &str, port: u16, cache: u16, min_part: u64) -> String {
-    let mut text = format!(
+    let plain: String = PLAIN
+        .iter()
+        .map(|name| ["[filter:", name, "]\nuse = egg:swift#", name, "\n"].concat())
+        .collect();
+    format!(
         "{common}bind_port = {port}
 [pipeline:main]
 pipeline = {PIPELINE}
@@ -124,21 +150,8 @@ allow_object_versioning = true
 [filter:tempauth]
 use = egg:swift#tempauth
 user_test_tester = testing .admin
-"
-    );
-    for plain in [
-        "catch_errors",
-        "gatekeeper",
-        "healthcheck",
-        "listing_formats",
-        "bulk",
-        "copy",
-        "dlo",
-        "symlink",
-    ] {
-        text.push_str(&format!("[filter:{plain}]\nuse = egg:swift#{plain}\n"));
-    }
-    text
+{plain}"
+    )
 }
 
 fn server(etc: &Path, name: &str, configuration: &str, log: &Path) -> Result<Process> {

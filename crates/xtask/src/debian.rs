@@ -55,6 +55,15 @@ const PACKAGES: &[(&str, Need, &str)] = &[
     ("lbzip2", Need::Tests, "bzip2 files of another hand"),
     ("python3-gi", Need::Tests, "offers the files that are dropped"),
     ("gir1.2-gtk-3.0", Need::Tests, "the same"),
+    ("swift-proxy", Need::Tests, "Swift: a real S3 server"),
+    ("swift-account", Need::Tests, "the same"),
+    ("swift-container", Need::Tests, "the same"),
+    ("swift-object", Need::Tests, "the same"),
+    ("memcached", Need::Tests, "the same"),
+    ("radosgw", Need::Tests, "Ceph: the S3 server that centron runs"),
+    ("ceph-mon", Need::Tests, "the same"),
+    ("ceph-osd", Need::Tests, "the same"),
+    ("ceph-common", Need::Tests, "the same"),
     ("xvfb", Need::Tests, "a display without a screen"),
     ("xauth", Need::Tests, "access to it"),
     ("x11-utils", Need::Tests, "xwininfo: where the window is"),
@@ -73,6 +82,17 @@ const PACKAGES: &[(&str, Need, &str)] = &[
     ("fonts-dejavu-core", Need::Tests, "letters"),
     ("adwaita-icon-theme", Need::Tests, "icons of the file dialog"),
 ];
+
+/// Runs `apt-get` with these arguments while no package may start a service (policy-rc.d, Debian Policy 9.3.3.1): the tests start the servers
+/// that they want themselves, and somebody's own machine shall not get any by this.
+const WITHOUT_SERVICES: &str = "\
+policy=/usr/sbin/policy-rc.d
+if [ ! -e $policy ]; then
+    trap 'rm -f $policy' EXIT
+    printf '#!/bin/sh\\nexit 101\\n' >$policy
+    chmod 755 $policy
+fi
+apt-get \"$@\"";
 
 /// Package lists older than this are fetched anew before something is installed.
 const LISTS_KEEP: Duration = Duration::from_hours(24);
@@ -110,6 +130,9 @@ pub(crate) fn install(workspace: &Workspace, wanted: &[(&str, &str)]) -> Outcome
             [
                 "env",
                 "DEBIAN_FRONTEND=noninteractive",
+                "sh",
+                "-c",
+                WITHOUT_SERVICES,
                 "apt-get",
                 "-o",
                 "DPkg::Lock::Timeout=600",

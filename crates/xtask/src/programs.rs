@@ -84,6 +84,14 @@ fn is_there(workspace: &Workspace, need: Need) -> bool {
             "WebKitWebDriver",
             "xdotool",
             "openbox",
+            "swift-proxy-server",
+            "swift-object-server",
+            "memcached",
+            "ceph-mon",
+            "ceph-osd",
+            "ceph",
+            "radosgw",
+            "radosgw-admin",
         ]),
     }
 }
