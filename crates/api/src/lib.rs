@@ -291,7 +291,10 @@ impl From<lotse_app::UploadState> for UploadState {
         match state {
             lotse_app::UploadState::Interrupted => Self::Interrupted,
             lotse_app::UploadState::Job(JobState::Queued) => Self::Queued,
-            lotse_app::UploadState::Job(JobState::Uploading) => Self::Uploading,
+            lotse_app::UploadState::Job(
+                JobState::Checking | JobState::Uploading | JobState::WaitingForNetwork | JobState::WaitingForSignIn,
+            ) => Self::Uploading,
+            lotse_app::UploadState::Job(JobState::Paused) => Self::Interrupted,
             lotse_app::UploadState::Job(JobState::Verifying) => Self::Verifying,
             lotse_app::UploadState::Job(JobState::Importing) => Self::Importing,
             lotse_app::UploadState::Job(JobState::Done) => Self::Done,

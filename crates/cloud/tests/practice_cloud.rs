@@ -2,9 +2,10 @@
 
 use std::{collections::BTreeMap, sync::Mutex, time::Duration};
 
+use bytes::Bytes;
 use lotse_cloud::{KeystoneConfig, NewImage, OpenStack, S3, S3Config, Secret, http_client};
 use lotse_practice_cloud::PracticeCloud;
-use lotse_transfer::{CancellationToken, JobState, Journal, NewJob, SourceIdentity, Target, send};
+use lotse_transfer::{CancellationToken, JobState, Journal, NewJob, SourceIdentity, Steering, Target, send};
 use uuid::Uuid;
 
 fn s3_config(practice: &PracticeCloud) -> S3Config {
@@ -44,19 +45,19 @@ async fn a_file_becomes_an_image_although_its_upload_was_interrupted() {
     let job = journal.add(&new, jiff::Timestamp::UNIX_EPOCH).unwrap();
     let claim = journal.claim(job.id).unwrap().unwrap();
 
-    let cancel = CancellationToken::new();
+    let steering = Steering::default();
     let stop_after_the_first_part = |now: lotse_transfer::Progress| {
         if now.acknowledged > 0 {
-            cancel.cancel();
+            steering.cancel.cancel();
         }
     };
-    let interrupted = send(&journal, &s3, &claim, &job, &cancel, &stop_after_the_first_part).await;
+    let interrupted = send(&journal, &s3, &claim, &job, &steering, &stop_after_the_first_part).await;
     assert_eq!(interrupted.unwrap_err().code, "cancelled");
     let there = journal.job(job.id).unwrap().unwrap().acknowledged;
 
     let progress = Mutex::new(Vec::new());
     let cancel = CancellationToken::new();
-    let sent = send(&journal, &s3, &claim, &job, &cancel, &|now| {
+    let sent = send(&journal, &s3, &claim, &job, &Steering::default(), &|now| {
         progress.lock().unwrap().push(now.acknowledged);
     })
     .await
@@ -144,7 +145,7 @@ async fn what_the_service_refuses_has_its_own_code() {
     assert_eq!(missing.begin("k").await.unwrap_err().code, "s3_no_such_bucket");
     let upload = s3.begin("other").await.unwrap();
     let damaged = s3
-        .put_part("other", &upload, 1, b"abc".as_slice().into(), [0; 16])
+        .put_part("other", &upload, 1, Bytes::from_static(b"abc").into(), [0; 16])
         .await;
     assert_eq!(damaged.unwrap_err().code, "s3_integrity");
     s3.abort("other", &upload).await.unwrap();

@@ -14,17 +14,25 @@ pub struct JobId(pub Uuid);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum JobState {
-    /// Written down; nothing sent yet.
+    /// Waits for its turn: written down, or put back in line.
     Queued,
+    /// The file and what the target holds of it are compared with the journal.
+    Checking,
     /// Parts are being sent.
     Uploading,
+    /// Stopped by the user; goes on when the user says so.
+    Paused,
+    /// The target cannot be reached, or cannot be used for now; goes on by itself.
+    WaitingForNetwork,
+    /// The target does not accept the key or account (any more); goes on when somebody has signed in.
+    WaitingForSignIn,
     /// All parts acknowledged; the object is put together and compared.
     Verifying,
     /// The service makes an image of the object.
     Importing,
     /// The image is there. Final.
     Done,
-    /// Gave up; can be resumed (then it is `Uploading` again) or cancelled.
+    /// Gave up; can be resumed or cancelled.
     Failed,
     /// Taken back by the user. Final.
     Cancelled,
@@ -32,9 +40,13 @@ pub enum JobState {
 
 impl JobState {
     /// Every state, in the order of the way through.
-    pub const ALL: [JobState; 7] = [
+    pub const ALL: [JobState; 11] = [
         JobState::Queued,
+        JobState::Checking,
         JobState::Uploading,
+        JobState::Paused,
+        JobState::WaitingForNetwork,
+        JobState::WaitingForSignIn,
         JobState::Verifying,
         JobState::Importing,
         JobState::Done,
@@ -42,17 +54,25 @@ impl JobState {
         JobState::Cancelled,
     ];
 
-    /// True if the next state after `self` may be `to`. A failed job may fail again: for another reason.
+    /// True if the next state after `self` may be `to`. A failed job may fail again, and a waiting one wait again: for another reason.
     pub fn may_become(self, to: JobState) -> bool {
-        use JobState::{Cancelled, Done, Failed, Importing, Queued, Uploading, Verifying};
+        use JobState::{
+            Cancelled, Checking, Done, Failed, Importing, Paused, Queued, Uploading, Verifying, WaitingForNetwork,
+            WaitingForSignIn,
+        };
         match to {
-            Failed | Cancelled => !self.is_final(),
-            Queued => false,
-            // From `Verifying` when the service has lost the upload in the meantime.
-            Uploading => matches!(self, Queued | Verifying | Failed),
-            Verifying => self == Uploading,
-            Importing => matches!(self, Verifying | Failed),
+            _ if self.is_final() => false,
+            Failed | Cancelled => true,
+            // After a crash the journal may say anything: whoever goes on begins in line, or with the comparison.
+            Queued | Checking => self != to,
+            Uploading => self == Checking,
+            Verifying => matches!(self, Checking | Uploading),
+            // Not only from `Verifying`: a job whose image was begun goes on there.
+            Importing => matches!(self, Queued | Verifying | WaitingForNetwork | WaitingForSignIn | Failed),
             Done => self == Importing,
+            // The service's own work cannot be made to pause, and what failed stands still already.
+            Paused => !matches!(self, Paused | Importing | Failed),
+            WaitingForNetwork | WaitingForSignIn => !matches!(self, Paused | Failed),
         }
     }
 
@@ -65,7 +85,11 @@ impl JobState {
     pub fn name(self) -> &'static str {
         match self {
             JobState::Queued => "queued",
+            JobState::Checking => "checking",
             JobState::Uploading => "uploading",
+            JobState::Paused => "paused",
+            JobState::WaitingForNetwork => "waiting_for_network",
+            JobState::WaitingForSignIn => "waiting_for_sign_in",
             JobState::Verifying => "verifying",
             JobState::Importing => "importing",
             JobState::Done => "done",
@@ -84,6 +108,9 @@ pub struct SourceIdentity {
     pub size: u64,
     /// Last change in nanoseconds since 1970, UTC; 0 where the filesystem keeps none.
     pub modified_ns: i64,
+    /// The filesystem's own number for the file; `None` where it has none. Without the device's: that one changes when a disk is
+    /// plugged in again. Another number alone makes no other file (FAT makes them up anew): it asks for a look at the content.
+    pub file_id: Option<String>,
 }
 
 /// What is written down before anything is sent.
@@ -122,17 +149,22 @@ pub struct Job {
     pub details: String,
     /// Id of the image in the service, chosen before it is made; `None` before the import.
     pub image_id: Option<String>,
+    /// True from before the target is first asked to open an upload until [`Job::upload_id`] is known: if the answer got lost, an
+    /// upload whose id nobody noted is open under [`Job::key`].
+    pub opening: bool,
     /// SHA-512 of the whole file in hexadecimal digits, known when all of it was read.
     pub sha512: Option<String>,
     /// Bytes acknowledged by the target.
     pub acknowledged: u64,
-    /// Why it stands at [`JobState::Failed`].
+    /// Why it stands at [`JobState::Failed`], or what it waits for.
     pub failure: Option<JobFailure>,
+    /// Its place in the queue: the smaller, the sooner.
+    pub position: i64,
     /// When it was written down.
     pub created: jiff::Timestamp,
 }
 
-/// Why an upload failed.
+/// Why an upload failed, or what it waits for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobFailure {
     /// Stable code (`snake_case`).
@@ -146,36 +178,63 @@ pub struct JobFailure {
 
 #[cfg(test)]
 mod tests {
-    use super::JobState::{self, Cancelled, Done, Failed, Importing, Queued, Uploading, Verifying};
+    use super::JobState::{
+        self, Cancelled, Checking, Done, Failed, Importing, Paused, Queued, Uploading, Verifying,
+        WaitingForNetwork as Network, WaitingForSignIn as SignIn,
+    };
 
     /// Every transition there is, written out: whatever is missing here must be refused.
-    const ALLOWED: [(JobState, JobState); 17] = [
-        (Queued, Uploading),
-        (Uploading, Verifying),
-        (Verifying, Uploading),
-        (Verifying, Importing),
-        (Importing, Done),
-        (Failed, Uploading),
-        (Failed, Importing),
-        (Queued, Failed),
-        (Uploading, Failed),
-        (Verifying, Failed),
-        (Importing, Failed),
-        (Failed, Failed),
-        (Queued, Cancelled),
-        (Uploading, Cancelled),
-        (Verifying, Cancelled),
-        (Importing, Cancelled),
-        (Failed, Cancelled),
+    const ALLOWED: [(JobState, &[JobState]); 11] = [
+        (
+            Queued,
+            &[Checking, Paused, Network, SignIn, Importing, Failed, Cancelled],
+        ),
+        (
+            Checking,
+            &[Queued, Uploading, Paused, Network, SignIn, Verifying, Failed, Cancelled],
+        ),
+        (
+            Uploading,
+            &[Queued, Checking, Paused, Network, SignIn, Verifying, Failed, Cancelled],
+        ),
+        (Paused, &[Queued, Checking, Failed, Cancelled]),
+        (
+            Network,
+            &[Queued, Checking, Paused, Network, SignIn, Importing, Failed, Cancelled],
+        ),
+        (
+            SignIn,
+            &[Queued, Checking, Paused, Network, SignIn, Importing, Failed, Cancelled],
+        ),
+        (
+            Verifying,
+            &[Queued, Checking, Paused, Network, SignIn, Importing, Failed, Cancelled],
+        ),
+        (Importing, &[Queued, Checking, Network, SignIn, Done, Failed, Cancelled]),
+        (Done, &[]),
+        (Failed, &[Queued, Checking, Importing, Failed, Cancelled]),
+        (Cancelled, &[]),
     ];
 
     #[test]
     fn exactly_the_listed_transitions_are_allowed() {
-        for from in JobState::ALL {
+        for (from, allowed) in ALLOWED {
             for to in JobState::ALL {
-                let listed = ALLOWED.contains(&(from, to));
-                assert_eq!(from.may_become(to), listed, "{from:?} -> {to:?}");
+                assert_eq!(from.may_become(to), allowed.contains(&to), "{from:?} -> {to:?}");
             }
+        }
+        assert_eq!(ALLOWED.map(|(from, _)| from), JobState::ALL);
+    }
+
+    /// Whatever the journal says after a crash, somebody can go on, give up or take it back.
+    #[test]
+    fn no_state_is_a_dead_end_before_the_end() {
+        for from in JobState::ALL.into_iter().filter(|state| !state.is_final()) {
+            assert!(from == Checking || from.may_become(Checking), "{from:?} can be resumed");
+            assert!(
+                from.may_become(Cancelled) && from.may_become(Failed),
+                "{from:?} can end"
+            );
         }
     }
 

@@ -1,20 +1,26 @@
 //! Brings a file to a target in parts and survives interruptions: plan, journal, engine. A target is a trait.
 
+mod body;
 mod engine;
 mod job;
 mod journal;
 mod plan;
 mod retry;
 mod source;
+mod steering;
 mod target;
+mod throttle;
 
-pub use engine::{Progress, SendError, Sent, abort, send, send_with};
+pub use body::PartBody;
+pub use engine::{Progress, SendError, SendErrorKind, Sent, abort, send, start_anew};
 pub use job::{Job, JobFailure, JobId, JobState, NewJob, SourceIdentity};
 pub use journal::{Claim, Journal, JournalError, JournalPart};
 pub use plan::{Plan, PlanError, PlannedPart, part_size};
 pub use retry::Retry;
 pub use source::SourceError;
+pub use steering::{RetryNow, Stall, Steering};
 pub use target::{Limits, PartReceipt, StoredObject, Target, TargetError, TargetErrorKind};
+pub use throttle::Throttle;
 pub use tokio_util::sync::CancellationToken;
 
 /// Every error code that this crate makes itself; a target adds its own.

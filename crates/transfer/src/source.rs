@@ -8,6 +8,8 @@ use std::{
     time::UNIX_EPOCH,
 };
 
+use file_id::FileId;
+
 use crate::job::SourceIdentity;
 
 /// A file that cannot be sent.
@@ -57,14 +59,35 @@ impl SourceIdentity {
         Ok(identity)
     }
 
-    /// Opens the file again if it still is the same one.
-    pub(crate) fn reopen(&self) -> Result<File, SourceError> {
+    /// What identifies the file at another `path`, if it can be the same file: it was moved, or copied with its time.
+    ///
+    /// # Errors
+    /// `source_changed` if its size or time is another; see [`SourceError::code`] for the others.
+    pub fn at(&self, path: &Path) -> Result<SourceIdentity, SourceError> {
+        let now = SourceIdentity::of(path)?;
+        if self.looks_like(&now) {
+            Ok(now)
+        } else {
+            Err(SourceError::new("source_changed", &now.path))
+        }
+    }
+
+    /// Opens the file again if it still looks the same: by size and time. Also tells what identifies it now.
+    pub(crate) fn reopen(&self) -> Result<(File, SourceIdentity), SourceError> {
         let (file, now) = match open(self.path.clone()) {
             // It had content once.
             Err(error) if error.code == "source_empty" => return Err(self.changed()),
             other => other?,
         };
-        if now == *self { Ok(file) } else { Err(self.changed()) }
+        if self.looks_like(&now) {
+            Ok((file, now))
+        } else {
+            Err(self.changed())
+        }
+    }
+
+    fn looks_like(&self, now: &SourceIdentity) -> bool {
+        (self.size, self.modified_ns) == (now.size, now.modified_ns)
     }
 
     /// Is the opened file still the same?
@@ -101,9 +124,18 @@ fn open(path: PathBuf) -> Result<(File, SourceIdentity), SourceError> {
         SourceIdentity {
             size: metadata.len(),
             modified_ns: modified_ns(&metadata),
+            file_id: file_id(&path),
             path,
         },
     ))
+}
+
+fn file_id(path: &Path) -> Option<String> {
+    Some(match file_id::get_file_id(path).ok()? {
+        FileId::Inode { inode_number, .. } => inode_number.to_string(),
+        FileId::LowRes { file_index, .. } => file_index.to_string(),
+        FileId::HighRes { file_id, .. } => file_id.to_string(),
+    })
 }
 
 fn modified_ns(metadata: &Metadata) -> i64 {
@@ -175,8 +207,19 @@ mod tests {
         std::fs::write(&path, b"0123456789").unwrap();
         let identity = SourceIdentity::of(&path).unwrap();
         assert!(identity.path.is_absolute());
-        let file = identity.reopen().unwrap();
+        let (file, now) = identity.reopen().unwrap();
+        assert_eq!(now, identity, "nothing happened to it");
         identity.check(&file).unwrap();
+
+        let moved = folder.path().join("moved.raw");
+        std::fs::rename(&path, &moved).unwrap();
+        assert_eq!(identity.reopen().unwrap_err().code, "source_not_found");
+        let there = identity.at(&moved).unwrap();
+        assert_eq!((there.file_id, there.path), (identity.file_id.clone(), moved.clone()));
+        let other = folder.path().join("other.raw");
+        std::fs::write(&other, b"012345678").unwrap();
+        assert_eq!(identity.at(&other).unwrap_err().code, "source_changed");
+        std::fs::rename(&moved, &path).unwrap();
 
         let writer = File::options().write(true).open(&path).unwrap();
         writer.set_modified(SystemTime::now() + Duration::from_secs(5)).unwrap();

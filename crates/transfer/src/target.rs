@@ -1,9 +1,10 @@
 //! What the engine asks of a service that takes parts (S3 multipart upload is the model).
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use async_trait::async_trait;
-use bytes::Bytes;
+
+use crate::body::PartBody;
 
 /// What a target accepts. All sizes in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,13 +53,17 @@ pub trait Target: Send + Sync {
     /// The parts that the service holds, ascending by number. An upload it does not know is [`TargetErrorKind::NotFound`].
     async fn parts(&self, key: &str, upload_id: &str) -> Result<Vec<PartReceipt>, TargetError>;
 
-    /// Sends one part. `md5` is the MD5 of `data`; the service refuses a part that does not match.
+    /// The ids of all uploads that are open under this very key; none where the service does not tell.
+    async fn uploads(&self, key: &str) -> Result<Vec<String>, TargetError>;
+
+    /// Sends one part. `md5` is the MD5 of the body; the service refuses a part that does not match. The body may take its time: it is
+    /// the engine that notices when nothing moves any more and drops the call.
     async fn put_part(
         &self,
         key: &str,
         upload_id: &str,
         number: u32,
-        data: Bytes,
+        body: PartBody,
         md5: [u8; 16],
     ) -> Result<PartReceipt, TargetError>;
 
@@ -102,6 +107,8 @@ pub struct TargetError {
     pub code: &'static str,
     /// Parameters for the sentence: `status`, `service_message`, `request_id`.
     pub params: BTreeMap<String, String>,
+    /// How long the service asks to be left alone (`Retry-After`).
+    pub retry_after: Option<Duration>,
 }
 
 impl TargetError {

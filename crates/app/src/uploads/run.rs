@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lotse_cloud::{Glance, NewImage};
-use lotse_transfer::{CancellationToken, Claim, Job, JobState, Progress, Target as _, send};
+use lotse_transfer::{CancellationToken, Claim, Job, JobState, Progress, Retry, Steering, abort, send};
 use uuid::Uuid;
 
 use super::{Inner, JobDetails, Uploads, failure};
@@ -41,9 +41,20 @@ async fn work(uploads: &Uploads, job: &Job, claim: &Claim, cancel: &Cancellation
     let image = if let Some(image) = &job.image_id {
         image.clone()
     } else {
-        send(&inner.journal, &connection.staging, claim, job, cancel, &|progress| {
-            observe(uploads, job, progress);
-        })
+        let steering = Steering {
+            cancel: cancel.clone(),
+            ..Steering::default()
+        };
+        send(
+            &inner.journal,
+            &connection.staging,
+            claim,
+            job,
+            &steering,
+            &|progress| {
+                observe(uploads, job, progress);
+            },
+        )
         .await?;
         // Chosen and written down before the service hears of it, so that a crash cannot leave an image nobody knows.
         let image = new_image_id(inner)?;
@@ -118,12 +129,12 @@ async fn import(connection: &OpenConnection, job: &Job, image: &str, cancel: &Ca
 
 /// Removes from the service what an upload left there.
 pub(super) async fn clean_up(inner: &Inner, job: &Job) -> Result<(), Error> {
-    if job.upload_id.is_none() && job.image_id.is_none() {
+    if job.upload_id.is_none() && !job.opening && job.image_id.is_none() {
         return Ok(());
     }
     let connection = inner.connections.open(&job.connection).await?;
-    if let Some(upload_id) = &job.upload_id {
-        connection.staging.abort(&job.key, upload_id).await?;
+    abort(&connection.staging, job, &Retry::default()).await?;
+    if job.upload_id.is_some() {
         connection.staging.delete(&job.key).await?;
     }
     if let (Some(image), Ok(details)) = (&job.image_id, serde_json::from_str::<JobDetails>(&job.details))

@@ -20,7 +20,12 @@ pub(super) fn error<const N: usize>(
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value))
         .collect();
-    TargetError { kind, code, params }
+    TargetError {
+        kind,
+        code,
+        params,
+        retry_after: None,
+    }
 }
 
 impl From<NoAnswer> for TargetError {

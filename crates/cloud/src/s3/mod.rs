@@ -4,20 +4,29 @@
 mod error;
 mod xml;
 
-use std::time::Duration;
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
+use futures::StreamExt;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG};
-use lotse_transfer::{Limits, PartReceipt, StoredObject, Target, TargetError, TargetErrorKind};
-use reqwest::{Client, RequestBuilder, StatusCode};
+use http_body::{Frame, SizeHint};
+use jiff::Timestamp;
+use lotse_transfer::{Limits, PartBody, PartReceipt, StoredObject, Target, TargetError, TargetErrorKind};
+use reqwest::{Body, Client, RequestBuilder, StatusCode};
 use rusty_s3::{
-    Bucket, Credentials, S3Action, UrlStyle,
+    Bucket, Credentials, Method, S3Action, UrlStyle,
     actions::{
         AbortMultipartUpload, CompleteMultipartUpload, CreateMultipartUpload, DeleteObject, HeadObject, ListParts,
         UploadPart,
     },
+    signing::sign,
 };
 use url::Url;
 
@@ -35,9 +44,6 @@ const SIGNED_FOR: Duration = Duration::from_mins(15);
 
 /// How long the service may take to put an object together; AWS speaks of minutes for large ones.
 const COMPLETE_TIMEOUT: Duration = Duration::from_mins(10);
-
-/// A part is given up when it goes slower than this on average, in bytes per second.
-const SLOWEST: u64 = 16 << 10;
 
 /// Most pages of a list of parts: 10,000 parts at 1,000 a page are 10.
 const MAX_PAGES: usize = 10_000;
@@ -120,6 +126,23 @@ impl S3 {
         }
     }
 
+    /// ListMultipartUploads, which rusty-s3 does not have. One page: no other key begins with an unguessable one.
+    fn list_uploads(&self, key: &str) -> Url {
+        let query = [("prefix", key), ("uploads", "")];
+        sign(
+            &Timestamp::now(),
+            Method::Get,
+            self.bucket.base_url().clone(),
+            self.credentials.key(),
+            self.credentials.secret(),
+            None,
+            self.bucket.region(),
+            SIGNED_FOR.as_secs(),
+            query.into_iter(),
+            std::iter::empty(),
+        )
+    }
+
     async fn page_of_parts(&self, key: &str, upload_id: &str, after: Option<u16>) -> Result<Page, TargetError> {
         let mut action = ListParts::new(&self.bucket, Some(&self.credentials), key, upload_id);
         if let Some(after) = after {
@@ -182,17 +205,25 @@ impl Target for S3 {
         Err(error(TargetErrorKind::Rejected, "s3_answer_invalid", []))
     }
 
+    async fn uploads(&self, key: &str) -> Result<Vec<String>, TargetError> {
+        let answer = exchange(self.http.get(self.list_uploads(key)), REQUEST_TIMEOUT).await?;
+        if !answer.status.is_success() {
+            return Err(refusal(&answer));
+        }
+        read_uploads(&answer, key).ok_or_else(|| odd_answer(&answer))
+    }
+
     async fn put_part(
         &self,
         key: &str,
         upload_id: &str,
         number: u32,
-        data: Bytes,
+        body: PartBody,
         md5: [u8; 16],
     ) -> Result<PartReceipt, TargetError> {
         let part_number = u16::try_from(number)
             .map_err(|_| error(TargetErrorKind::Rejected, "s3_rejected", [("part", number.to_string())]))?;
-        let size = u64::try_from(data.len()).unwrap_or(u64::MAX);
+        let size = body.remaining();
         let content_md5 = BASE64_STANDARD.encode(md5);
         let mut action = UploadPart::new(&self.bucket, Some(&self.credentials), key, part_number, upload_id);
         // Signed, so that nothing in between can leave it out.
@@ -201,9 +232,10 @@ impl Target for S3 {
             .http
             .put(action.sign(SIGNED_FOR))
             .header("content-md5", &content_md5)
-            .body(data);
-        let timeout = REQUEST_TIMEOUT.saturating_add(Duration::from_secs(size / SLOWEST));
-        let answer = exchange(request, timeout).await?;
+            .body(Body::wrap(SizedBody(body)));
+        // How long is too long is for the engine to say: it knows the link and the bandwidth limit.
+        let response = request.send().await.map_err(NoAnswer::from)?;
+        let answer = Answer::read(response).await.map_err(TargetError::from)?;
         if !answer.status.is_success() {
             return Err(refusal(&answer));
         }
@@ -315,6 +347,37 @@ fn read_part(part: &Element) -> Option<PartReceipt> {
         size: part.text("Size")?.parse().ok()?,
         etag: unquoted(part.text("ETag")?),
     })
+}
+
+/// The ids of the open uploads under this very key.
+fn read_uploads(answer: &Answer, key: &str) -> Option<Vec<String>> {
+    let root = Element::parse(&answer.body).filter(|root| root.is("ListMultipartUploadsResult"))?;
+    let ours = root
+        .children("Upload")
+        .filter(|upload| upload.text("Key") == Some(key.trim()));
+    ours.map(|upload| upload.text("UploadId").map(str::to_owned)).collect()
+}
+
+/// Tells its size, so that the request has a length: S3 takes no part without one.
+struct SizedBody(PartBody);
+
+impl http_body::Body for SizedBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.0
+            .poll_next_unpin(context)
+            .map(|piece| piece.map(|piece| Ok(Frame::data(piece))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.remaining() == 0
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.0.remaining())
+    }
 }
 
 fn unquoted(etag: &str) -> String {

@@ -151,7 +151,7 @@ async fn parts_and_openings_carry_signed_headers() {
     let s3 = client(server.url(), true);
     assert_eq!(s3.begin("ä b.raw").await.unwrap(), "u/1");
     let receipt = s3
-        .put_part("ä b.raw", "u/1", 1, Bytes::from_static(b"hello"), [7; 16])
+        .put_part("ä b.raw", "u/1", 1, Bytes::from_static(b"hello").into(), [7; 16])
         .await
         .unwrap();
     assert_eq!(
@@ -163,7 +163,7 @@ async fn parts_and_openings_carry_signed_headers() {
         }
     );
     let no_etag = s3
-        .put_part("ä b.raw", "u/1", 1, Bytes::from_static(b"hello"), [7; 16])
+        .put_part("ä b.raw", "u/1", 1, Bytes::from_static(b"hello").into(), [7; 16])
         .await
         .unwrap_err();
     assert_eq!(

@@ -10,10 +10,28 @@ use crate::{
     target::{StoredObject, TargetError, TargetErrorKind},
 };
 
+/// Who has to do something before the upload goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SendErrorKind {
+    /// Nobody: it was stopped by [`crate::Steering::cancel`].
+    Cancelled,
+    /// Somebody must sign in, or give a valid key. The journal says [`crate::JobState::WaitingForSignIn`].
+    SignIn,
+    /// The file is gone, was changed, or cannot be read.
+    Source,
+    /// The target refuses for good, or what it stored differs.
+    Target,
+    /// The journal could not be written; nothing is lost.
+    Journal,
+}
+
 /// Why an upload stopped. The journal says how far it came.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{code} {params:?}")]
 pub struct SendError {
+    /// Who has to do something.
+    pub kind: SendErrorKind,
     /// Stable code: `cancelled`, `job_not_claimed`, `object_mismatch`, `part_mismatch`, `source_*`, `journal_*`, `job_*`, `object_too_large`, or the
     /// target's.
     pub code: &'static str,
@@ -26,6 +44,7 @@ pub struct SendError {
 impl SendError {
     pub(super) fn cancelled() -> SendError {
         SendError {
+            kind: SendErrorKind::Cancelled,
             code: "cancelled",
             params: BTreeMap::new(),
             retryable: true,
@@ -35,6 +54,7 @@ impl SendError {
     pub(super) fn not_claimed(job: &Job) -> SendError {
         let params = BTreeMap::from([("job".into(), job.id.0.to_string())]);
         SendError {
+            kind: SendErrorKind::Journal,
             code: "job_not_claimed",
             params,
             retryable: true,
@@ -51,6 +71,7 @@ impl SendError {
             params.insert("found_etag".into(), found.etag.clone());
         }
         SendError {
+            kind: SendErrorKind::Target,
             code: "object_mismatch",
             params,
             retryable: true,
@@ -61,6 +82,7 @@ impl SendError {
 impl From<JournalError> for SendError {
     fn from(error: JournalError) -> SendError {
         SendError {
+            kind: SendErrorKind::Journal,
             code: error.code,
             params: error.params,
             retryable: error.retryable,
@@ -71,6 +93,7 @@ impl From<JournalError> for SendError {
 impl From<PlanError> for SendError {
     fn from(error: PlanError) -> SendError {
         SendError {
+            kind: SendErrorKind::Target,
             code: error.code,
             params: error.params,
             retryable: false,
@@ -86,6 +109,7 @@ impl From<SourceError> for SendError {
             "source_not_found" | "source_permission_denied" | "source_unreadable"
         );
         SendError {
+            kind: SendErrorKind::Source,
             code: error.code,
             params: error.params,
             retryable,
@@ -96,11 +120,22 @@ impl From<SourceError> for SendError {
 impl From<TargetError> for SendError {
     fn from(error: TargetError) -> SendError {
         let retryable = error.kind != TargetErrorKind::Rejected;
+        let kind = match error.kind {
+            TargetErrorKind::Unauthorized => SendErrorKind::SignIn,
+            _ => SendErrorKind::Target,
+        };
         SendError {
+            kind,
             code: error.code,
             params: error.params,
             retryable,
         }
+    }
+}
+
+impl From<&TargetError> for JobFailure {
+    fn from(error: &TargetError) -> JobFailure {
+        JobFailure::from(&SendError::from(error.clone()))
     }
 }
 

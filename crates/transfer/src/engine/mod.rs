@@ -10,20 +10,22 @@ use std::{
     future::Future,
     pin::pin,
     sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
 };
 
-use futures::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
-use tokio_util::sync::CancellationToken;
-
-pub use self::error::SendError;
+pub use self::error::{SendError, SendErrorKind};
 use self::read::{Content, Reading, hex, multipart_etag};
 use crate::{
-    job::{Job, JobState},
+    body::{Flow, PartBody},
+    job::{Job, JobState, SourceIdentity},
     journal::{Claim, Journal, JournalError, JournalPart},
-    plan::{Plan, PlannedPart},
+    plan::{Plan, PlannedPart, part_size},
     retry::Retry,
+    steering::Steering,
     target::{PartReceipt, StoredObject, Target, TargetError, TargetErrorKind},
+    throttle::Throttle,
 };
+use futures::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
 
 /// Most parts in memory at the same time: being read, on the way, or waiting to be repeated.
 const IN_FLIGHT: usize = 4;
@@ -36,8 +38,14 @@ const REOPENINGS: u32 = 2;
 pub struct Progress {
     /// Bytes that the target acknowledged, in this run or an earlier one. Never goes back within one call of [`send`].
     pub acknowledged: u64,
+    /// Bytes beyond those that the socket took and the target has not acknowledged yet. Goes back when a request fails.
+    pub on_the_way: u64,
     /// Bytes in all.
     pub total: u64,
+    /// The journal's state.
+    pub state: JobState,
+    /// While it waits for the network: how long until it tries again.
+    pub retry_in: Option<Duration>,
 }
 
 /// A file that has arrived.
@@ -50,33 +58,21 @@ pub struct Sent {
 }
 
 /// Sends the job's file to the target, or what is missing of it, and compares what arrived. The job is in state [`JobState::Verifying`]
-/// afterwards. On an error the job's state is left to the caller ([`Journal::fail`]), and so is the upload's abort after `cancelled`.
+/// afterwards. While it works it writes the states `Checking`, `Uploading`, `WaitingForNetwork`, `WaitingForSignIn` and `Verifying`; the
+/// others are left to the caller, and so is the upload's [`abort`] when it is taken back.
+///
+/// A network that is away is no error: it waits, for days if need be, until [`Steering::cancel`]. `observe` is called at each change of
+/// state and otherwise at most five times a second.
 ///
 /// # Errors
-/// See [`SendError::code`].
+/// See [`SendError::kind`] and [`SendError::code`].
 pub async fn send(
     journal: &Journal,
     target: &dyn Target,
     claim: &Claim,
     job: &Job,
-    cancel: &CancellationToken,
-    on_progress: &(dyn Fn(Progress) + Send + Sync),
-) -> Result<Sent, SendError> {
-    send_with(journal, target, claim, job, cancel, on_progress, &Retry::default()).await
-}
-
-/// [`send`] with chosen waits and randomness.
-///
-/// # Errors
-/// As [`send`].
-pub async fn send_with(
-    journal: &Journal,
-    target: &dyn Target,
-    claim: &Claim,
-    job: &Job,
-    cancel: &CancellationToken,
-    on_progress: &(dyn Fn(Progress) + Send + Sync),
-    retry: &Retry,
+    steering: &Steering,
+    observe: &(dyn Fn(Progress) + Send + Sync),
 ) -> Result<Sent, SendError> {
     if claim.id() != job.id {
         return Err(SendError::not_claimed(job));
@@ -85,26 +81,55 @@ pub async fn send_with(
         journal,
         target,
         job,
-        on_progress,
-        retry,
+        on_progress: observe,
+        retry: &steering.retry,
+        throttle: &steering.throttle,
         reported: AtomicU64::new(0),
     };
     tokio::select! {
         biased;
-        () = cancel.cancelled() => Err(SendError::cancelled()),
+        () = steering.cancel.cancelled() => Err(SendError::cancelled()),
         sent = sending.run() => sent,
     }
 }
 
-/// Has the target throw away what was sent of an upload that is not finished. An upload that it does not know is success.
+/// Has the target throw away what was sent of an upload that is not finished, also one whose id never became known. An upload that it
+/// does not know is success.
 ///
 /// # Errors
 /// The target's codes.
 pub async fn abort(target: &dyn Target, job: &Job, retry: &Retry) -> Result<(), SendError> {
-    if let Some(upload_id) = &job.upload_id {
+    let mut open: Vec<String> = job.upload_id.iter().cloned().collect();
+    if job.opening {
+        open.extend(retrying(retry, || target.uploads(&job.key)).await?);
+    }
+    for upload_id in &open {
         retrying(retry, || target.abort(&job.key, upload_id)).await?;
     }
     Ok(())
+}
+
+/// Begins a job anew with the file as it is now, after a `source_changed`: the target throws away what it has, the parts are planned again,
+/// and the job is in state [`JobState::Queued`]. The key stays.
+///
+/// # Errors
+/// As [`abort`] and [`SourceIdentity::of`]; `object_too_large`; the journal's codes. Nothing has changed then but what the target threw away.
+pub async fn start_anew(
+    journal: &Journal,
+    target: &dyn Target,
+    claim: &Claim,
+    job: &Job,
+    retry: &Retry,
+) -> Result<Job, SendError> {
+    if claim.id() != job.id {
+        return Err(SendError::not_claimed(job));
+    }
+    let path = job.source.path.clone();
+    let source = blocking(move || SourceIdentity::of(&path)).await??;
+    let part_size = part_size(source.size, &target.limits())?;
+    abort(target, job, retry).await?;
+    let (journal, id) = (journal.clone(), job.id);
+    Ok(blocking(move || journal.restart(id, &source, part_size)).await??)
 }
 
 /// Why one attempt ended.
@@ -139,6 +164,7 @@ struct Sending<'a> {
     job: &'a Job,
     on_progress: &'a (dyn Fn(Progress) + Send + Sync),
     retry: &'a Retry,
+    throttle: &'a Throttle,
     /// The most that was reported.
     reported: AtomicU64,
 }
@@ -162,19 +188,15 @@ impl Sending<'_> {
 
     async fn attempt(&self) -> Result<Sent, Stop> {
         let source = self.job.source.clone();
-        let file = blocking(move || source.reopen()).await??;
+        let (file, _) = blocking(move || source.reopen()).await??;
         let job = self.job_now().await?;
-        let plan = Plan::new(job.source.size, job.part_size).ok_or_else(|| job.source.changed())?;
-        if job.state != JobState::Uploading && !job.state.may_become(JobState::Uploading) {
-            // Refused by the journal, with its own error.
-            self.advance(JobState::Uploading).await?;
+        if job.state != JobState::Checking {
+            self.advance(JobState::Checking).await?;
         }
+        let plan = Plan::new(job.source.size, job.part_size).ok_or_else(|| job.source.changed())?;
 
         let (upload_id, kept) = match &job.upload_id {
-            None => {
-                self.become_uploading(job.state).await?;
-                (self.open().await?, BTreeMap::new())
-            }
+            None => (self.open().await?, BTreeMap::new()),
             Some(upload_id) => match retrying(self.retry, || self.target.parts(&job.key, upload_id)).await {
                 Ok(held) => (upload_id.clone(), self.agreed(&plan, &held).await?),
                 Err(error) => return self.already_complete(&job, &plan, Stop::of_upload(error)).await,
@@ -302,9 +324,13 @@ impl Sending<'_> {
     async fn put(&self, upload_id: &str, planned: PlannedPart, content: Content) -> Result<JournalPart, TargetError> {
         let Content { data, md5 } = content;
         let receipt = retrying(self.retry, || async {
-            let request = self
-                .target
-                .put_part(&self.job.key, upload_id, planned.number, data.clone(), md5);
+            let request = self.target.put_part(
+                &self.job.key,
+                upload_id,
+                planned.number,
+                PartBody::new(data.clone(), self.throttle.clone(), Flow::new()),
+                md5,
+            );
             let receipt = request.await?;
             if matches(&receipt, planned, md5) {
                 Ok(receipt)
@@ -336,7 +362,10 @@ impl Sending<'_> {
         let before = self.reported.fetch_max(acknowledged, Ordering::Relaxed);
         (self.on_progress)(Progress {
             acknowledged: acknowledged.max(before),
+            on_the_way: 0,
             total: self.job.source.size,
+            state: JobState::Uploading,
+            retry_in: None,
         });
     }
 
@@ -362,7 +391,6 @@ impl Sending<'_> {
         if now == JobState::Verifying {
             return Ok(());
         }
-        self.become_uploading(now).await?;
         self.advance(JobState::Verifying).await?;
         // No byte more, but whoever follows the upload shall see its new state: putting a large object together takes a while.
         self.report(0);
@@ -406,6 +434,7 @@ fn part_mismatch(receipt: &PartReceipt, planned: PlannedPart, md5: [u8; 16]) -> 
             ("expected_etag".into(), hex(&md5)),
             ("found_etag".into(), receipt.etag.clone()),
         ]),
+        retry_after: None,
     }
 }
 

@@ -13,12 +13,12 @@ use std::{
     time::Duration,
 };
 
-use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, OpenFlags, ToSql, Transaction, TransactionBehavior, params};
 use uuid::Uuid;
 
 pub use self::{claim::Claim, error::JournalError};
 use crate::{
-    job::{Job, JobFailure, JobId, JobState, NewJob},
+    job::{Job, JobFailure, JobId, JobState, NewJob, SourceIdentity},
     target::PartReceipt,
 };
 
@@ -65,7 +65,7 @@ impl Journal {
         })
     }
 
-    /// Writes a new job down, in state [`JobState::Queued`].
+    /// Writes a new job down, in state [`JobState::Queued`] and last in the queue.
     ///
     /// # Errors
     /// The `journal_*` codes of [`Journal::open`].
@@ -73,8 +73,9 @@ impl Journal {
         let id = JobId(Uuid::new_v4());
         self.write(|transaction| {
             transaction.execute(
-                "INSERT INTO jobs (id, state, source_path, source_size, modified_ns, connection, object_key, part_size, details, created)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                "INSERT INTO jobs (id, state, source_path, source_size, modified_ns, connection, object_key, part_size, details, created, file_id,
+                    position)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, (SELECT coalesce(max(position), 0) + 1 FROM jobs))",
                 params![
                     id.0.to_string(),
                     JobState::Queued.name(),
@@ -86,6 +87,7 @@ impl Journal {
                     row::to_sql(new.part_size)?,
                     new.details,
                     now.to_string(),
+                    new.source.file_id,
                 ],
             )?;
             row::job(transaction, id)
@@ -111,6 +113,74 @@ impl Journal {
         row::jobs(&self.connection())
     }
 
+    /// Puts a job before another one in the queue, or to its end.
+    ///
+    /// # Errors
+    /// `job_unknown`, and the `journal_*` codes of [`Journal::open`].
+    pub fn move_before(&self, id: JobId, other: Option<JobId>) -> Result<(), JournalError> {
+        self.write(|transaction| {
+            row::seq(transaction, id)?;
+            let mut queue = row::queue(transaction)?;
+            queue.retain(|queued| *queued != id);
+            let place = match other {
+                None => queue.len(),
+                Some(other) if other == id => return Ok(()),
+                Some(other) => queue
+                    .iter()
+                    .position(|queued| *queued == other)
+                    .ok_or_else(|| JournalError::unknown(other))?,
+            };
+            queue.insert(place, id);
+            for (position, queued) in (1_i64..).zip(&queue) {
+                let sql = "UPDATE jobs SET position = ?2 WHERE id = ?1";
+                transaction.execute(sql, params![queued.0.to_string(), position])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Begins a job anew with what the file is now: upload, parts, checksums and image are forgotten, the key stays. It is in state
+    /// [`JobState::Queued`] then. What the target still holds of it must have been removed before.
+    ///
+    /// # Errors
+    /// As [`Journal::advance`].
+    pub fn restart(&self, id: JobId, source: &SourceIdentity, part_size: u64) -> Result<Job, JournalError> {
+        let (size, part_size) = (row::to_sql(source.size)?, row::to_sql(part_size)?);
+        self.write(|transaction| {
+            let from = row::job(transaction, id)?.state;
+            if from != JobState::Queued && !from.may_become(JobState::Queued) {
+                return Err(JournalError::transition(id, from, JobState::Queued));
+            }
+            row::forget_parts(transaction, id)?;
+            transaction.execute(
+                "UPDATE jobs SET state = ?2, failure = NULL, image_id = NULL, source_path = ?3, source_size = ?4, modified_ns = ?5, file_id = ?6,
+                    part_size = ?7 WHERE id = ?1",
+                params![
+                    id.0.to_string(),
+                    JobState::Queued.name(),
+                    row::path_to_sql(&source.path),
+                    size,
+                    source.modified_ns,
+                    source.file_id,
+                    part_size,
+                ],
+            )?;
+            row::job(transaction, id)
+        })
+    }
+
+    /// Notes where the file is now. Whether it is the same file is for [`SourceIdentity::at`] to say.
+    ///
+    /// # Errors
+    /// `job_unknown`, and the `journal_*` codes of [`Journal::open`].
+    pub fn relocate(&self, id: JobId, path: &Path) -> Result<Job, JournalError> {
+        self.write(|transaction| {
+            let sql = "UPDATE jobs SET source_path = ?2 WHERE id = ?1";
+            transaction.execute(sql, params![id.0.to_string(), row::path_to_sql(path)])?;
+            row::job(transaction, id)
+        })
+    }
+
     /// Brings a job into another state; a failure that was noted is over then.
     ///
     /// # Errors
@@ -125,6 +195,14 @@ impl Journal {
     /// As [`Journal::advance`].
     pub fn fail(&self, id: JobId, failure: &JobFailure) -> Result<Job, JournalError> {
         self.change_state(id, JobState::Failed, Some(failure))
+    }
+
+    /// Notes what a job waits for and brings it into state [`JobState::WaitingForNetwork`] or [`JobState::WaitingForSignIn`].
+    ///
+    /// # Errors
+    /// As [`Journal::advance`].
+    pub fn wait(&self, id: JobId, state: JobState, cause: &JobFailure) -> Result<Job, JournalError> {
+        self.change_state(id, state, Some(cause))
     }
 
     fn change_state(&self, id: JobId, to: JobState, failure: Option<&JobFailure>) -> Result<Job, JournalError> {
@@ -147,7 +225,19 @@ impl Journal {
     /// # Errors
     /// `job_unknown`, and the `journal_*` codes of [`Journal::open`].
     pub fn set_upload(&self, id: JobId, upload_id: &str) -> Result<(), JournalError> {
-        self.update(id, "UPDATE jobs SET upload_id = ?2 WHERE id = ?1", upload_id)
+        self.update(
+            id,
+            "UPDATE jobs SET upload_id = ?2, opening = 0 WHERE id = ?1",
+            upload_id,
+        )
+    }
+
+    /// Notes that the target is asked to open an upload. To be called before it is asked.
+    ///
+    /// # Errors
+    /// `job_unknown`, and the `journal_*` codes of [`Journal::open`].
+    pub fn set_opening(&self, id: JobId) -> Result<(), JournalError> {
+        self.update(id, "UPDATE jobs SET opening = ?2 WHERE id = ?1", 1)
     }
 
     /// Notes the SHA-512 of the whole file, in hexadecimal digits.
@@ -209,12 +299,7 @@ impl Journal {
     /// # Errors
     /// `job_unknown`, and the `journal_*` codes of [`Journal::open`].
     pub fn forget_parts(&self, id: JobId) -> Result<(), JournalError> {
-        self.write(|transaction| {
-            let seq = row::seq(transaction, id)?;
-            transaction.execute("DELETE FROM parts WHERE job = ?1", [seq])?;
-            transaction.execute("UPDATE jobs SET upload_id = NULL, sha512 = NULL WHERE seq = ?1", [seq])?;
-            Ok(())
-        })
+        self.write(|transaction| row::forget_parts(transaction, id))
     }
 
     /// Removes a job that is done or cancelled.
@@ -244,9 +329,9 @@ impl Journal {
         Claim::take(&self.folder, id)
     }
 
-    fn update(&self, id: JobId, sql: &str, value: &str) -> Result<(), JournalError> {
+    fn update(&self, id: JobId, sql: &str, value: impl ToSql) -> Result<(), JournalError> {
         self.write(
-            |transaction| match transaction.execute(sql, [&id.0.to_string(), value])? {
+            |transaction| match transaction.execute(sql, params![id.0.to_string(), value])? {
                 0 => Err(JournalError::unknown(id)),
                 _ => Ok(()),
             },

@@ -18,7 +18,7 @@ use crate::{
 };
 
 const JOB: &str = "SELECT id, state, source_path, source_size, modified_ns, connection, object_key, upload_id, part_size, details,
-    image_id, sha512, failure, created, (SELECT coalesce(sum(size), 0) FROM parts WHERE job = seq) AS acknowledged FROM jobs";
+    image_id, sha512, failure, created, position, file_id, opening, (SELECT coalesce(sum(size), 0) FROM parts WHERE job = seq) AS acknowledged FROM jobs";
 
 pub(super) fn job(connection: &Connection, id: JobId) -> Result<Job, JournalError> {
     let mut statement = connection.prepare_cached(&format!("{JOB} WHERE id = ?1"))?;
@@ -37,6 +37,24 @@ pub(super) fn jobs(connection: &Connection) -> Result<Vec<Job>, JournalError> {
         jobs.push(read_job(row)?);
     }
     Ok(jobs)
+}
+
+/// The jobs' ids in the order of the queue.
+pub(super) fn queue(connection: &Connection) -> Result<Vec<JobId>, JournalError> {
+    let mut statement = connection.prepare_cached("SELECT id FROM jobs ORDER BY position, seq")?;
+    let ids = statement.query_map([], |row| row.get::<_, String>(0))?;
+    ids.map(|id| read_id(&id?)).collect()
+}
+
+/// Forgets the upload with all that is known of its parts.
+pub(super) fn forget_parts(connection: &Connection, id: JobId) -> Result<(), JournalError> {
+    let seq = seq(connection, id)?;
+    connection.execute("DELETE FROM parts WHERE job = ?1", [seq])?;
+    connection.execute(
+        "UPDATE jobs SET upload_id = NULL, opening = 0, sha512 = NULL, hashed = 0, hash_state = NULL WHERE seq = ?1",
+        [seq],
+    )?;
+    Ok(())
 }
 
 pub(super) fn seq(connection: &Connection, id: JobId) -> Result<i64, JournalError> {
@@ -73,7 +91,7 @@ fn read_job(row: &Row) -> Result<Job, JournalError> {
     let failure: Option<String> = row.get("failure")?;
     let created: String = row.get("created")?;
     Ok(Job {
-        id: JobId(Uuid::parse_str(&id).map_err(|_| JournalError::corrupt("id"))?),
+        id: read_id(&id)?,
         state: JobState::ALL
             .into_iter()
             .find(|known| known.name() == state)
@@ -82,20 +100,27 @@ fn read_job(row: &Row) -> Result<Job, JournalError> {
             path: path_from_sql(row.get_ref("source_path")?)?,
             size: from_sql(row.get("source_size")?)?,
             modified_ns: row.get("modified_ns")?,
+            file_id: row.get("file_id")?,
         },
         connection: row.get("connection")?,
         key: row.get("object_key")?,
         upload_id: row.get("upload_id")?,
         part_size: from_sql(row.get("part_size")?)?,
         details: row.get("details")?,
+        opening: row.get("opening")?,
         image_id: row.get("image_id")?,
         sha512: row.get("sha512")?,
         acknowledged: from_sql(row.get("acknowledged")?)?,
         failure: failure
             .map(|text| serde_json::from_str(&text).map_err(|_| JournalError::corrupt("failure")))
             .transpose()?,
+        position: row.get("position")?,
         created: created.parse().map_err(|_| JournalError::corrupt("created"))?,
     })
+}
+
+fn read_id(id: &str) -> Result<JobId, JournalError> {
+    Uuid::parse_str(id).map(JobId).map_err(|_| JournalError::corrupt("id"))
 }
 
 pub(super) fn failure_to_sql(failure: &JobFailure) -> Result<String, JournalError> {

@@ -5,7 +5,8 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::JournalError;
 
 /// Step n leads from version n to n + 1. Published steps are never changed.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE jobs (
         -- Order in which they were written down.
         seq          INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -34,7 +35,19 @@ const MIGRATIONS: &[&str] = &["
         md5    BLOB    NOT NULL,
         PRIMARY KEY (job, number)
     ) WITHOUT ROWID;
-"];
+",
+    "
+    -- Place in the queue: the smaller, the sooner. Those of version 1 keep the order in which they were written down.
+    ALTER TABLE jobs ADD COLUMN position   INTEGER NOT NULL DEFAULT 0;
+    UPDATE jobs SET position = seq;
+    ALTER TABLE jobs ADD COLUMN file_id    TEXT;
+    -- 1: the target was asked to open an upload, and its answer is not known.
+    ALTER TABLE jobs ADD COLUMN opening    INTEGER NOT NULL DEFAULT 0;
+    -- SHA-512 of the file's first `hashed` parts, not yet finished, as the program's own encoding of its state.
+    ALTER TABLE jobs ADD COLUMN hashed     INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE jobs ADD COLUMN hash_state BLOB;
+",
+];
 
 /// Brings the tables to the newest version; an error leaves them as they were.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), JournalError> {
@@ -90,6 +103,30 @@ mod tests {
             .collect::<Result<_, _>>()
             .unwrap();
         assert_eq!((version(&connection), rows), (2, vec![(1, 7)]));
+    }
+
+    /// An update of the program must not cost anybody an upload.
+    #[test]
+    fn jobs_of_version_1_keep_their_meaning() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate_by(&mut connection, &MIGRATIONS[..1]).unwrap();
+        connection
+            .execute_batch(
+                "INSERT INTO jobs (id, state, source_path, source_size, modified_ns, connection, object_key, upload_id, part_size, details, created)
+                 VALUES ('6ba7b810-9dad-11d1-80b4-00c04fd430c8', 'uploading', '/a.raw', 10, 5, 'practice', 'k', 'u', 8388608, '{}', '2026-11-22T03:00:00Z'),
+                        ('6ba7b811-9dad-11d1-80b4-00c04fd430c8', 'failed', '/b.raw', 10, 5, 'practice', 'l', NULL, 8388608, '{}', '2026-11-22T03:00:00Z');
+                 INSERT INTO parts VALUES (1, 1, 10, 'e', zeroblob(16));",
+            )
+            .unwrap();
+        migrate(&mut connection).unwrap();
+        let jobs = super::super::row::jobs(&connection).unwrap();
+        let [second, first] = jobs.as_slice() else {
+            panic!("two jobs, not {jobs:?}")
+        };
+        assert_eq!((first.state.name(), second.state.name()), ("uploading", "failed"));
+        assert_eq!((first.acknowledged, first.upload_id.as_deref()), (10, Some("u")));
+        assert_eq!((first.opening, first.source.file_id.as_deref()), (false, None));
+        assert!(first.position < second.position, "the order is kept");
     }
 
     #[test]

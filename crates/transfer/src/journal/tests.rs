@@ -14,6 +14,7 @@ fn new_job(path: PathBuf) -> NewJob {
             path,
             size: 1 << 40,
             modified_ns: -5,
+            file_id: Some("17".to_owned()),
         },
         connection: "practice".to_owned(),
         key: "staging/a.raw".to_owned(),
@@ -45,7 +46,8 @@ fn everything_written_down_is_there_after_opening_again() {
     let (folder, journal) = open();
     let first = journal.add(&new_job("/images/ä b.raw".into()), now()).unwrap();
     let second = journal.add(&new_job("/images/c.raw".into()), now()).unwrap();
-    journal.advance(first.id, JobState::Uploading).unwrap();
+    journal.set_opening(first.id).unwrap();
+    assert!(journal.job(first.id).unwrap().unwrap().opening);
     journal.set_upload(first.id, "u1").unwrap();
     journal.record_part(first.id, &receipt(2, 20), [2; 16]).unwrap();
     journal.record_part(first.id, &receipt(1, 10), [1; 16]).unwrap();
@@ -86,7 +88,7 @@ fn everything_written_down_is_there_after_opening_again() {
         [(1, [3; 16]), (2, [2; 16])]
     );
 
-    let resumed = journal.advance(first.id, JobState::Uploading).unwrap();
+    let resumed = journal.advance(first.id, JobState::Checking).unwrap();
     assert_eq!(resumed.failure, None, "a failure is over when the job goes on");
     journal.discard_parts(first.id, &[2, 9]).unwrap();
     assert_eq!(journal.job(first.id).unwrap().unwrap().acknowledged, 11);

@@ -7,9 +7,11 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures::StreamExt;
 use md5::{Digest, Md5};
 
 use crate::{
+    body::PartBody,
     engine::read::{hex, multipart_etag},
     job::JobId,
     journal::Journal,
@@ -124,6 +126,7 @@ fn fault(kind: TargetErrorKind) -> TargetError {
         kind,
         code: "test_fault",
         params: BTreeMap::new(),
+        retry_after: None,
     }
 }
 
@@ -174,14 +177,20 @@ impl Target for Memory {
         .await
     }
 
+    async fn uploads(&self, _key: &str) -> Result<Vec<String>, TargetError> {
+        self.request(|state, _| Ok(state.uploads.keys().cloned().collect()))
+            .await
+    }
+
     async fn put_part(
         &self,
         _key: &str,
         upload_id: &str,
         number: u32,
-        data: Bytes,
+        body: PartBody,
         md5: [u8; 16],
     ) -> Result<PartReceipt, TargetError> {
+        let data = Bytes::from(body.collect::<Vec<Bytes>>().await.concat());
         let known = self.journal.parts(self.job).unwrap();
         assert!(
             known.iter().all(|part| part.receipt.number != number),

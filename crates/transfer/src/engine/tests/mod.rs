@@ -14,6 +14,7 @@ use std::{
 use proptest::prelude::*;
 use sha2::{Digest, Sha512};
 use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
 
 use self::memory::{Fault, Memory};
 use super::*;
@@ -81,7 +82,12 @@ impl Upload {
             assert_eq!(now.total, self.content.len() as u64);
             self.progress.lock().unwrap().push(now.acknowledged);
         };
-        let sent = send_with(&self.journal, target, &claim, &self.job, cancel, &on_progress, &retry).await;
+        let steering = Steering {
+            cancel: cancel.clone(),
+            retry,
+            ..Steering::default()
+        };
+        let sent = send(&self.journal, target, &claim, &self.job, &steering, &on_progress).await;
         assert!(self.progress.lock().unwrap().is_sorted(), "progress never goes back");
         sent
     }
@@ -344,10 +350,16 @@ async fn jobs_that_are_over_or_not_ours_are_left_alone() {
         )
         .unwrap();
     let claim = upload.journal.claim(other.id).unwrap().unwrap();
-    let cancel = CancellationToken::new();
-    let error = send(&upload.journal, &target, &claim, &upload.job, &cancel, &|_| {})
-        .await
-        .unwrap_err();
+    let error = send(
+        &upload.journal,
+        &target,
+        &claim,
+        &upload.job,
+        &Steering::default(),
+        &|_| {},
+    )
+    .await
+    .unwrap_err();
     assert_eq!(error.code, "job_not_claimed");
 
     upload.journal.advance(upload.job.id, JobState::Cancelled).unwrap();
