@@ -2,7 +2,8 @@
 // gets a general one that names the code, so that nobody is ever left with an empty line.
 
 import { formatNumber } from "./format";
-import type { ApiError, Distribution, Finding, Verdict } from "./generated/bindings";
+import type { ApiError, Distribution, Finding, FindingKind } from "./generated/bindings";
+import type { Outlook } from "../features/report/sections";
 import { m } from "./paraglide/messages.js";
 
 type Message = (inputs?: Record<string, unknown>) => string;
@@ -38,16 +39,26 @@ export function errorText(error: ApiError): ErrorText {
   };
 }
 
-export function verdictTitle(verdict: Verdict): string {
-  return sentence(`verdict_${verdict}`) ?? verdict;
+export function verdictTitle(outlook: Outlook): string {
+  return sentence(`verdict_${outlook}`) ?? outlook;
 }
 
-export function verdictSentence(verdict: Verdict): string {
-  return sentence(`verdict_${verdict}_long`) ?? "";
+export function verdictSentence(outlook: Outlook): string {
+  return sentence(`verdict_${outlook}_long`) ?? "";
 }
 
-export function statusWord(status: Finding["status"]): string {
-  return sentence(`status_${status}`) ?? status;
+/** An advice has words of its own where a requirement's would not fit. */
+export function statusWord(status: Finding["status"], kind: FindingKind): string {
+  return sentence(`status_${status}_${kind}`) ?? sentence(`status_${status}`) ?? status;
+}
+
+export function kindWord(kind: FindingKind): string {
+  return sentence(`kind_${kind}`) ?? kind;
+}
+
+/** How sure a finding is, where it is not certain. */
+export function certaintySentence({ certainty }: Finding): string {
+  return certainty === "certain" ? "" : (sentence(`certainty_${certainty}`) ?? "");
 }
 
 export function findingTitle(finding: Finding): string {
@@ -66,6 +77,11 @@ export function findingSentence(finding: Finding): string {
       sentence(`note_${cause}`, params));
   const said = sentence(`reason_${reason}`, params);
   return [said, explained].filter(Boolean).join(" ") || m.ui_finding_unexplained({ code: reason });
+}
+
+/** Why the rule matters. */
+export function findingWhy(finding: Finding): string {
+  return sentence(`finding_${finding.code}_why`, finding.params) ?? "";
 }
 
 export function remedySentence(finding: Finding): string {

@@ -8,6 +8,7 @@ import type { ApiError, CheckedFile } from "../../lib/generated/bindings";
 import { m } from "../../lib/paraglide/messages.js";
 import { errorText, verdictTitle } from "../../lib/text";
 import { Draft } from "../details/draft.svelte";
+import { outlook } from "../report/sections";
 
 export type Check =
   { state: "checking" } | { state: "checked"; file: CheckedFile } | { state: "failed"; error: ApiError };
@@ -122,7 +123,7 @@ export class Files {
     if (check !== file.checks || this.#all.get(file.path) !== file) return;
     file.check = result;
     const outcome =
-      result.state === "checked" ? verdictTitle(result.file.report.verdict) : errorText(result.error).what;
+      result.state === "checked" ? verdictTitle(outlook(result.file.report)) : errorText(result.error).what;
     announcer.say(m.ui_announce_checked({ file: file.name, result: outcome }));
   }
 
