@@ -2,7 +2,7 @@
 // gets a general one that names the code, so that nobody is ever left with an empty line.
 
 import { formatNumber } from "./format";
-import type { ApiError, Distribution, Finding, FindingKind } from "./generated/bindings";
+import type { ApiError, Distribution, Finding, FindingKind, Remedy } from "./generated/bindings";
 import type { Outlook } from "../features/report/sections";
 import { m } from "./paraglide/messages.js";
 
@@ -39,26 +39,39 @@ export function errorText(error: ApiError): ErrorText {
   };
 }
 
+/** A verdict's own words, or those of what has to be told in its place. */
 export function verdictTitle(outlook: Outlook): string {
-  return sentence(`verdict_${outlook}`) ?? outlook;
+  return sentence(`outlook_${outlook}`) ?? sentence(`verdict_${outlook}`) ?? outlook;
 }
 
 export function verdictSentence(outlook: Outlook): string {
-  return sentence(`verdict_${outlook}_long`) ?? "";
+  return sentence(`outlook_${outlook}_long`) ?? sentence(`verdict_${outlook}_long`) ?? "";
 }
 
-/** An advice has words of its own where a requirement's would not fit. */
-export function statusWord(status: Finding["status"], kind: FindingKind): string {
-  return sentence(`status_${status}_${kind}`) ?? sentence(`status_${status}`) ?? status;
+/** Nobody asked for what an advice finds missing: there is nothing to be "not met". */
+export function statusWord({ status, kind }: Finding): string {
+  if (status === "fail" && kind === "advice") return m.report_advice_fail();
+  return sentence(`status_${status}`) ?? status;
 }
 
 export function kindWord(kind: FindingKind): string {
   return sentence(`kind_${kind}`) ?? kind;
 }
 
+/** How sure a finding is in one word, where it is not certain. */
+export function certaintyWord({ certainty }: Finding): string {
+  return certainty === "certain" ? "" : (sentence(`certainty_${certainty}`) ?? "");
+}
+
 /** How sure a finding is, where it is not certain. */
 export function certaintySentence({ certainty }: Finding): string {
-  return certainty === "certain" ? "" : (sentence(`certainty_${certainty}`) ?? "");
+  if (certainty === "likely") return m.ui_certainty_likely();
+  return certainty === "possible" ? m.ui_certainty_possible() : "";
+}
+
+/** Where a remedy's commands are run. */
+export function commandsPlace({ place }: Remedy): string {
+  return place === "file" ? m.report_commands_file() : m.report_commands_system();
 }
 
 export function findingTitle(finding: Finding): string {

@@ -91,7 +91,7 @@ const STATES: Record<string, (locale: Locale) => Promise<OpenWindow | void>> = {
   },
   "reports and errors": async (locale) => {
     const { backend } = await openWindow({}, locale);
-    backend.drop(["/a/debian.qcow2", "/a/empty.img", "/a/legacy.vmdk", "/a/other.vhdx"]);
+    backend.drop(["/a/debian.qcow2", "/a/empty.img", "/a/old-server.img", "/a/other.vhdx"]);
     await waitFor(() => expect(screen.queryAllByTestId("verdict")).toHaveLength(3));
     for (const part of document.querySelectorAll<HTMLElement>("[id$=-body]")) part.hidden = false;
     for (const part of document.querySelectorAll("details")) part.open = true;

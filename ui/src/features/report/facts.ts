@@ -57,6 +57,11 @@ function sshd({ sshd }: Report): string | null {
   return sshd.enabled ? m.ui_fact_sshd_enabled() : m.ui_fact_sshd_disabled();
 }
 
+function login({ login }: Report): string | null {
+  if (login === null) return null;
+  return login.user ?? (login.root ? "root" : m.ui_fact_login_nobody());
+}
+
 function size(bytes: number | null): string | null {
   return bytes === null ? null : formatBothSizes(bytes);
 }
@@ -71,5 +76,6 @@ export function facts(report: Report): Fact[] {
     { key: "root", label: m.ui_fact_root(), value: root(report) },
     { key: "agent", label: m.ui_fact_agent(), value: agent(report) },
     { key: "sshd", label: m.ui_fact_sshd(), value: sshd(report) },
+    { key: "login", label: m.ui_fact_login(), value: login(report) },
   ];
 }

@@ -2,7 +2,7 @@
 
 import type { ApiError, CheckedFile, Finding, Image, Report, Status, Upload } from "../generated/bindings";
 
-function finding(code: string, status: Status, reason: string, more: Partial<Finding> = {}): Finding {
+export function finding(code: string, status: Status, reason: string, more: Partial<Finding> = {}): Finding {
   return {
     code,
     kind: "requirement",
@@ -180,18 +180,19 @@ export const FILE_ERRORS: Record<string, ApiError> = {
   gone: { code: "file_not_found", params: { cause: "not found" }, retryable: true },
 };
 
+/** Reports by the beginning of the file's name. */
+const REPORTS: Record<string, (name: string) => Report> = {
+  legacy: badReport,
+  ubuntu: warningReport,
+  other: unknownReport,
+};
+
 /** What the check says of a file, by the beginning of its name. */
 export function checkByName(path: string): CheckedFile {
   const name = path.split("/").at(-1) ?? path;
   const error = Object.entries(FILE_ERRORS).find(([start]) => name.startsWith(start))?.[1];
   if (error) throw error;
-  const make = name.startsWith("legacy")
-    ? badReport
-    : name.startsWith("ubuntu")
-      ? warningReport
-      : name.startsWith("other")
-        ? unknownReport
-        : goodReport;
+  const make = Object.entries(REPORTS).find(([start]) => name.startsWith(start))?.[1] ?? goodReport;
   return {
     path,
     report: make(name),

@@ -12,7 +12,8 @@ import type {
   UploadState,
 } from "../generated/bindings";
 import type { Backend, Unsubscribe } from "./backend";
-import { checkByName, image, upload } from "./fake-data";
+import { image, upload } from "./fake-data";
+import { checkRichByName } from "./fake-rich";
 
 export type FakeOptions = {
   /** What the file dialog answers. */
@@ -120,7 +121,7 @@ export class FakeBackend implements Backend {
 
   async check(path: string): Promise<CheckedFile> {
     await this.#wait(this.#options.checkDelay);
-    return (this.#options.check ?? checkByName)(path);
+    return (this.#options.check ?? checkRichByName)(path);
   }
 
   chooseFiles(): Promise<string[]> {
