@@ -1,8 +1,12 @@
 //! Exact commands for a remedy: packages and services by the image's distribution, and file names quoted for a shell.
 
+mod leftovers;
+
 use lotse_guest::Fact;
 
 use crate::Subject;
+
+pub(crate) use leftovers::{delete, erase, free_space, install_growers, path_word, renew_machine_id};
 
 /// The tools that a distribution installs packages with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -28,6 +28,68 @@ pub struct Leftovers {
     pub traces: Fact<Vec<Found>>,
 }
 
+impl Leftovers {
+    /// Every kind of [`Leftovers::private_keys`].
+    pub const PRIVATE_KEYS: &'static [&'static str] = &[
+        "pgp_key",
+        "private_key",
+        "private_key_encrypted",
+        "snakeoil_key",
+        "ssh_key",
+        "ssh_key_encrypted",
+    ];
+
+    /// Every kind of [`Leftovers::credentials`].
+    pub const CREDENTIALS: &'static [&'static str] = &[
+        "aws",
+        "azure",
+        "boto",
+        "cargo",
+        "cifs",
+        "cloudflared",
+        "composer",
+        "digitalocean",
+        "docker",
+        "exim",
+        "gem",
+        "git",
+        "github",
+        "gitlab",
+        "gitlab_runner",
+        "google_cloud",
+        "hetzner",
+        "kerberos",
+        "kubernetes",
+        "lets_encrypt",
+        "mail",
+        "maven",
+        "minio",
+        "mysql",
+        "netrc",
+        "npm",
+        "openstack",
+        "openvpn",
+        "password_store",
+        "podman",
+        "postgresql",
+        "ppp",
+        "pypi",
+        "rclone",
+        "redhat_subscription",
+        "s3cmd",
+        "samba",
+        "suse_subscription",
+        "swift",
+        "tailscale",
+        "terraform",
+        "ubuntu_subscription",
+        "vault",
+        "wifi",
+        "wireguard",
+        "zerotier",
+    ];
+}
+
 /// Something that was found, and no word of what stands in it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Found {

@@ -308,6 +308,17 @@ mod tests {
         );
     }
 
+    #[test]
+    fn every_kind_is_listed() {
+        let tables = IN_HOMES.iter().chain(ELSEWHERE).map(|(kind, _, _)| *kind);
+        let folders = FOLDERS.iter().map(|(kind, _, _, _)| *kind);
+        let kinds: std::collections::BTreeSet<&str> = tables.chain(folders).chain(["lets_encrypt"]).collect();
+        assert_eq!(
+            kinds.into_iter().collect::<Vec<_>>(),
+            crate::facts::Leftovers::CREDENTIALS
+        );
+    }
+
     /// [`Home::at`] asks for the first part of a path, and a table with two rows of the same path would tell it twice.
     #[test]
     fn the_tables_are_in_order() {

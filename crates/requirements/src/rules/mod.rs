@@ -47,6 +47,14 @@ pub const RULES: &[Rule] = &[
     // Does it start?
     // Is it reachable, and does it let its owner in?
     // Does it become a machine of its own?
+    advice::machine_id::RULE,
     // What would be given away?
+    advice::private_keys::RULE,
+    advice::credentials::RULE,
+    advice::authorized_keys::RULE,
+    advice::histories::RULE,
     // What is missing later?
+    advice::room_to_grow::RULE,
+    advice::free_space::RULE,
+    advice::swap::RULE,
 ];

@@ -1,6 +1,16 @@
 //! What ccloud³ does not ask for, but keeps a VM from starting, its owner from getting in, or a secret from staying one.
 //! An advice is silent where its question does not arise, and where the requirements have told already why nothing is known.
 
+pub(in crate::rules) mod authorized_keys;
+pub(in crate::rules) mod credentials;
+mod found;
+pub(in crate::rules) mod free_space;
+pub(in crate::rules) mod histories;
+pub(in crate::rules) mod machine_id;
+pub(in crate::rules) mod private_keys;
+pub(in crate::rules) mod room_to_grow;
+pub(in crate::rules) mod swap;
+
 use lotse_guest::{Fact, Facts, Unknown, facts::System};
 
 use crate::{Finding, Status, Subject};
