@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use lotse_guest::{
     Evidence, Fact, Facts, Unknown,
-    facts::{Agent, Datasources, PartitionTable, Root, Sshd, System, TableKind},
+    facts::{Agent, Datasources, Grower, PartitionTable, Root, Sshd, System, TableKind},
 };
 use lotse_requirements::{ContainerNote, ContainerSummary, DiskProblem, DiskProblemKind, SourceSummary, Subject};
 
@@ -28,7 +28,7 @@ pub(crate) fn ready() -> Subject {
 }
 
 /// What is known of [`ready`]: what `lotse facts` says of the corpus's Debian 12 with kernel and GRUB, and a drop-in that
-/// puts ConfigDrive first.
+/// puts ConfigDrive first, and Debian's package cloud-guest-utils.
 fn facts() -> Facts {
     let mut facts: Facts = serde_json::from_str(include_str!("debian-12.facts.json")).unwrap();
     if let Fact::Known(Some(sources)) = &mut facts.datasources {
@@ -39,6 +39,14 @@ fn facts() -> Facts {
                 .line(1)
                 .value("datasource_list: [ ConfigDrive, NoCloud, None ]"),
         ];
+    }
+    if let Fact::Known(space) = &mut facts.space
+        && let Fact::Known(growers) = &mut space.growers
+    {
+        growers.push(Grower {
+            kind: "growpart".to_owned(),
+            evidence: Evidence::path("/usr/bin/growpart"),
+        });
     }
     facts
 }
@@ -259,7 +267,14 @@ pub(crate) fn noted() -> Subject {
 }
 
 pub(crate) fn all() -> Vec<Subject> {
-    [containers(), disks(), systems(), programs()].concat()
+    [
+        containers(),
+        disks(),
+        systems(),
+        programs(),
+        crate::leftovers::subjects(),
+    ]
+    .concat()
 }
 
 fn containers() -> Vec<Subject> {

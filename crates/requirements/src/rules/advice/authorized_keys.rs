@@ -18,12 +18,13 @@ pub(in crate::rules) const RULE: Rule = Rule {
 
 fn judge(subject: &Subject) -> Option<Finding> {
     let (facts, _) = unix(subject)?;
-    let files = match &facts.leftovers {
+    let Fact::Known(leftovers) = &facts.leftovers else {
+        // The finding on private keys says so.
+        return None;
+    };
+    let files = match &leftovers.authorized_keys {
         Fact::Unknown(unknown) => return Some(Finding::advice_unknown(RULE.code, unknown)),
-        Fact::Known(leftovers) => match &leftovers.authorized_keys {
-            Fact::Unknown(unknown) => return Some(Finding::advice_unknown(RULE.code, unknown)),
-            Fact::Known(files) => files,
-        },
+        Fact::Known(files) => files,
     };
     if files.is_empty() {
         return Some(Finding::advice(RULE.code, Status::Pass, "authorized_keys_none"));

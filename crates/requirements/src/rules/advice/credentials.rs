@@ -69,7 +69,7 @@ const NAMES: &[(&str, &str)] = &[
 fn judge(subject: &Subject) -> Option<Finding> {
     let (facts, _) = unix(subject)?;
     let Fact::Known(leftovers) = &facts.leftovers else {
-        // The keys have said it already.
+        // The finding on private keys says so.
         return None;
     };
     let all: Vec<&Found> = match &leftovers.credentials {

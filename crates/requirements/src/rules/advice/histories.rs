@@ -22,7 +22,7 @@ pub(in crate::rules) const RULE: Rule = Rule {
 fn judge(subject: &Subject) -> Option<Finding> {
     let (facts, _) = unix(subject)?;
     let Fact::Known(leftovers) = &facts.leftovers else {
-        // The keys and credentials have said it already.
+        // The finding on private keys says so.
         return None;
     };
     let (histories, traces) = match (&leftovers.histories, &leftovers.traces) {

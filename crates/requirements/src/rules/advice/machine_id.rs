@@ -22,12 +22,13 @@ fn judge(subject: &Subject) -> Option<Finding> {
     if system.family != "linux" {
         return None;
     }
-    let id = match &facts.leftovers {
+    let Fact::Known(leftovers) = &facts.leftovers else {
+        // The finding on private keys says so.
+        return None;
+    };
+    let id = match &leftovers.machine_id {
         Fact::Unknown(unknown) => return Some(Finding::advice_unknown(RULE.code, unknown)),
-        Fact::Known(leftovers) => match &leftovers.machine_id {
-            Fact::Unknown(unknown) => return Some(Finding::advice_unknown(RULE.code, unknown)),
-            Fact::Known(id) => id,
-        },
+        Fact::Known(id) => id,
     };
     let reason = match id.state {
         MachineIdState::Set => "machine_id_kept",
