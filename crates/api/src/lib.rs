@@ -8,6 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use jiff::Zoned;
 use lotse_requirements::Report;
 use lotse_transfer::{JobFailure, JobState};
 use serde::{Deserialize, Serialize};
@@ -110,6 +111,85 @@ impl CheckedFile {
                 distribution: distribution.into(),
             },
         }
+    }
+}
+
+/// The window's language.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, TS)]
+pub enum Language {
+    /// German.
+    #[serde(rename = "de")]
+    German,
+    /// English.
+    #[serde(rename = "en")]
+    English,
+}
+
+impl From<Language> for lotse_app::Language {
+    fn from(language: Language) -> Self {
+        match language {
+            Language::German => Self::German,
+            Language::English => Self::English,
+        }
+    }
+}
+
+/// The forms of a report that can be saved or handed on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum ExportFormat {
+    /// Plain text.
+    Text,
+    /// `docs/report-json.md`.
+    Json,
+    /// One page with both languages, printable.
+    Html,
+    /// The commands of its remedies, for `sh` inside the system.
+    Script,
+    /// A `mailto:` link to centron.
+    Mail,
+}
+
+impl From<ExportFormat> for lotse_app::ExportFormat {
+    fn from(format: ExportFormat) -> Self {
+        match format {
+            ExportFormat::Text => Self::Text,
+            ExportFormat::Json => Self::Json,
+            ExportFormat::Html => Self::Html,
+            ExportFormat::Script => Self::Script,
+            ExportFormat::Mail => Self::Mail,
+        }
+    }
+}
+
+/// What the window asks for when a person saves a report or opens a mail about it.
+#[derive(Debug, Clone, Deserialize, TS)]
+pub struct ExportRequest {
+    /// The report as it was shown.
+    pub report: Report,
+    /// Its form.
+    pub format: ExportFormat,
+    /// Its language, or the one that comes first.
+    pub language: Language,
+    /// What was said about the image so far, for the mail.
+    pub details: Option<ImageDetails>,
+}
+
+impl ExportRequest {
+    /// The report in the form that was asked for, made at `now`.
+    ///
+    /// # Errors
+    /// Those of [`lotse_app::export`].
+    pub fn export(self, now: &Zoned) -> Result<String, ApiError> {
+        let details = self.details.map(lotse_app::ImageDetails::from);
+        lotse_app::export(
+            &self.report,
+            self.format.into(),
+            self.language.into(),
+            details.as_ref(),
+            now,
+        )
+        .map_err(ApiError::from)
     }
 }
 

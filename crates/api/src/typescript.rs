@@ -7,8 +7,8 @@ use lotse_requirements::{
 use ts_rs::{Config, TS};
 
 use crate::{
-    ApiError, CheckedFile, Connection, ConnectionKind, Distribution, DragOver, DroppedFiles, Image, ImageDetails,
-    ImageList, Suggested, Upload, UploadRequest, UploadState,
+    ApiError, CheckedFile, Connection, ConnectionKind, Distribution, DragOver, DroppedFiles, ExportFormat,
+    ExportRequest, Image, ImageDetails, ImageList, Language, Suggested, Upload, UploadRequest, UploadState,
 };
 
 /// The content of `ui/src/lib/generated/bindings.ts`.
@@ -48,6 +48,9 @@ pub fn bindings() -> String {
         Suggested,
         CheckedFile,
         ImageDetails,
+        Language,
+        ExportFormat,
+        ExportRequest,
         UploadRequest,
         ConnectionKind,
         Connection,

@@ -54,6 +54,18 @@ impl Distribution {
         }
     }
 
+    /// Its name as its makers write it; none for an unknown one.
+    pub fn title(self) -> Option<&'static str> {
+        match self {
+            Self::Arch => Some("Arch Linux"),
+            Self::Fedora => Some("Fedora"),
+            Self::Ubuntu => Some("Ubuntu"),
+            Self::Centos => Some("CentOS"),
+            Self::Debian => Some("Debian"),
+            Self::Unknown => None,
+        }
+    }
+
     /// The distribution with this `ID` of os-release; `Unknown` for every other one.
     pub fn from_os_release_id(id: &str) -> Self {
         Self::ALL

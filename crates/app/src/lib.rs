@@ -6,6 +6,7 @@ mod connections;
 mod details;
 mod environment;
 mod error;
+mod export;
 mod facts;
 mod images;
 mod rate;
@@ -16,8 +17,10 @@ pub use connections::{Connection, ConnectionKind, PRACTICE};
 pub use details::{Distribution, ImageDetails, Suggestion};
 pub use environment::{Environment, SystemEnvironment, data_folder};
 pub use error::Error;
+pub use export::{ExportFormat, export};
 pub use facts::facts;
 pub use images::{Image, ImageList};
+pub use lotse_words::Language;
 pub use uploads::{Upload, UploadRequest, UploadState, Uploads, upload_id};
 
 use std::{path::Path, sync::Arc};

@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use lotse_app::Distribution;
+use lotse_app::{Distribution, ExportFormat};
 use lotse_words::Language;
+
+use crate::check::Asked;
 
 #[derive(Debug, Parser)]
 #[command(name = "lotse", version, disable_help_subcommand = true)]
@@ -13,6 +15,30 @@ pub(crate) struct Arguments {
     pub(crate) lang: Option<LanguageArgument>,
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+/// [`ExportFormat`] as a word of a call.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FormArgument(pub(crate) ExportFormat);
+
+impl ValueEnum for FormArgument {
+    fn value_variants<'a>() -> &'a [Self] {
+        const ALL: [FormArgument; 5] = {
+            let [text, json, html, script, mail] = ExportFormat::ALL;
+            [
+                FormArgument(text),
+                FormArgument(json),
+                FormArgument(html),
+                FormArgument(script),
+                FormArgument(mail),
+            ]
+        };
+        &ALL
+    }
+
+    fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
+        Some(clap::builder::PossibleValue::new(self.0.name()))
+    }
 }
 
 /// [`Language`] as a word of a call.
@@ -35,10 +61,9 @@ impl ValueEnum for LanguageArgument {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    Check {
-        #[arg(long)]
-        json: bool,
-        file: PathBuf,
+    Check(CheckWish),
+    Explain {
+        code: Option<String>,
     },
     Facts {
         file: PathBuf,
@@ -63,6 +88,33 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+}
+
+/// An image to check, and what becomes of the report.
+#[derive(Debug, Args)]
+pub(crate) struct CheckWish {
+    /// The older word for `--as json`.
+    #[arg(long, conflicts_with = "form")]
+    json: bool,
+    #[arg(long = "as", id = "form")]
+    form: Option<FormArgument>,
+    #[arg(long, short)]
+    output: Option<PathBuf>,
+    file: PathBuf,
+}
+
+impl CheckWish {
+    pub(crate) fn asked(self) -> Asked {
+        Asked {
+            file: self.file,
+            form: if self.json {
+                Some(ExportFormat::Json)
+            } else {
+                self.form.map(|argument| argument.0)
+            },
+            output: self.output,
+        }
+    }
 }
 
 /// An image to send, and what is said about it.

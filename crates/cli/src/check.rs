@@ -1,8 +1,14 @@
-//! `lotse check`: the report as text or as the JSON of `docs/report-json.md`; the exit status is part of that contract.
+//! `lotse check`: the report on the terminal or in one of its other forms; the exit status is part of the contract of
+//! `docs/report-json.md`.
 
-use std::{fmt::Write as _, path::Path, process::ExitCode};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
-use lotse_app::Error;
+use jiff::Zoned;
+use lotse_app::{Checked, Error, ExportFormat, ImageDetails};
 use lotse_requirements::{Report, Verdict};
 use serde::Serialize;
 
@@ -14,18 +20,85 @@ use crate::{
 /// The file could not be read as a disk image at all.
 pub(crate) const NOT_READ: u8 = 2;
 
-pub(crate) fn run(text: &Text, file: &Path, json: bool) -> ExitCode {
-    let checked = lotse_app::check(file);
-    match (&checked, json) {
-        (Ok(checked), true) => print_json(&checked.report),
-        (Ok(checked), false) => report::print(text, &checked.report),
-        (Err(error), true) => print_json(&Unread {
-            schema: 1,
-            error: error.into(),
-        }),
-        (Err(error), false) => print_error(text, error),
+/// `EX_CANTCREAT` of sysexits.h: the report is there, but the file for it could not be written.
+const NOT_WRITTEN: u8 = 73;
+
+/// What is asked for.
+pub(crate) struct Asked {
+    /// The image.
+    pub(crate) file: PathBuf,
+    /// The report's form; none is the one for people at a terminal.
+    pub(crate) form: Option<ExportFormat>,
+    /// Where to write it; none is standard output.
+    pub(crate) output: Option<PathBuf>,
+}
+
+pub(crate) fn run(text: &Text, asked: &Asked) -> ExitCode {
+    match lotse_app::check(&asked.file) {
+        Ok(checked) => tell(text, asked, &checked),
+        Err(error) => {
+            if asked.form == Some(ExportFormat::Json) {
+                print_json(&Unread {
+                    schema: 1,
+                    error: (&error).into(),
+                });
+            } else {
+                print_error(text, &error);
+            }
+            ExitCode::from(NOT_READ)
+        }
     }
-    ExitCode::from(checked.map_or(NOT_READ, |checked| status(&checked.report)))
+}
+
+fn tell(text: &Text, asked: &Asked, checked: &Checked) -> ExitCode {
+    let report = &checked.report;
+    let outcome = ExitCode::from(status(report));
+    let form = match (asked.form, &asked.output) {
+        (Some(form), _) => form,
+        (None, Some(_)) => ExportFormat::Text,
+        (None, None) => {
+            report::print(text, report);
+            return outcome;
+        }
+    };
+    let image = ImageDetails {
+        name: checked.suggestion.name.clone(),
+        distribution: checked.suggestion.distribution,
+        region: String::new(),
+        tags: Vec::new(),
+        notes: String::new(),
+    };
+    match lotse_app::export(report, form, text.language(), Some(&image), &Zoned::now()) {
+        Err(error) => print_error(text, &error),
+        Ok(content) => match &asked.output {
+            None => print_line(content.trim_end_matches('\n')),
+            Some(output) => {
+                if let Err(error) = write(&asked.file, output, &content) {
+                    print_error(text, &error);
+                    return ExitCode::from(NOT_WRITTEN);
+                }
+            }
+        },
+    }
+    outcome
+}
+
+/// Writes the file, but never over the image that it tells about.
+fn write(image: &Path, output: &Path, content: &str) -> Result<(), Error> {
+    let told =
+        |code, cause: &dyn std::fmt::Display| Error::new(code).with("path", output.display()).with("cause", cause);
+    let same = fs::canonicalize(image)
+        .and_then(|image| Ok(image == fs::canonicalize(output)?))
+        .unwrap_or(false);
+    if same {
+        return Err(told("export_over_image", &""));
+    }
+    let content = if content.ends_with('\n') {
+        content.to_owned()
+    } else {
+        format!("{content}\n")
+    };
+    fs::write(output, content).map_err(|cause| told("export_not_written", &cause))
 }
 
 /// 0 ready (also with warnings), 1 will not work, 3 unknown.
@@ -37,7 +110,7 @@ fn status(report: &Report) -> u8 {
     }
 }
 
-/// What `--json` prints instead of a report.
+/// What is printed as JSON instead of a report.
 #[derive(Serialize)]
 struct Unread<'a> {
     schema: u32,
@@ -61,36 +134,8 @@ impl<'a> From<&'a Error> for UnreadError<'a> {
 
 /// One JSON object on standard output, and nothing else there.
 pub(crate) fn print_json(value: &impl Serialize) {
-    match serde_json::to_string_pretty(value) {
-        Ok(json) => print_line(&escaped(&json)),
+    match lotse_words::json(value) {
+        Ok(json) => print_line(&json),
         Err(error) => eprintln!("lotse: {error}"),
-    }
-}
-
-/// JSON lets the control characters from U+007F to U+009F stand as they are, but some terminals obey them. They can only
-/// stand inside strings here.
-fn escaped(json: &str) -> String {
-    json.chars()
-        .fold(String::with_capacity(json.len()), |mut text, character| {
-            if matches!(character, '\u{7f}'..='\u{9f}') {
-                // Writing into a String cannot fail.
-                _ = write!(text, "\\u{:04x}", u32::from(character));
-            } else {
-                text.push(character);
-            }
-            text
-        })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn json_with_a_name_that_steers_terminals_is_harmless_and_still_says_the_same() {
-        let json = serde_json::to_string("x\u{9b}31m").unwrap();
-        let shown = escaped(&json);
-        assert!(!shown.contains('\u{9b}'), "{shown:?}");
-        assert_eq!(serde_json::from_str::<String>(&shown).unwrap(), "x\u{9b}31m");
     }
 }

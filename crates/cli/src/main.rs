@@ -2,6 +2,7 @@
 
 mod arguments;
 mod check;
+mod explain;
 mod facts;
 mod follow;
 mod help;
@@ -32,9 +33,13 @@ fn main() -> ExitCode {
         .init();
     match help::parse(&text) {
         Ok(Arguments {
-            command: Command::Check { json, file },
+            command: Command::Check(wish),
             ..
-        }) => check::run(&text, &file, json),
+        }) => check::run(&text, &wish.asked()),
+        Ok(Arguments {
+            command: Command::Explain { code },
+            ..
+        }) => explain::run(&text, code.as_deref()),
         Ok(Arguments {
             command: Command::Facts { file },
             ..
@@ -60,7 +65,8 @@ fn run(text: &Text, command: Command) -> ExitCode {
 async fn dispatch(text: &Text, command: Command) -> Result<ExitCode, Error> {
     let app = App::open(&lotse_app::data_folder()?, Arc::new(SystemEnvironment))?;
     match command {
-        Command::Check { json, file } => Ok(check::run(text, &file, json)),
+        Command::Check(wish) => Ok(check::run(text, &wish.asked())),
+        Command::Explain { code } => Ok(explain::run(text, code.as_deref())),
         Command::Facts { file } => Ok(facts::run(text, &file)),
         Command::Upload(wish) => uploads::upload(text, &app, wish).await,
         Command::Resume { id } => uploads::resume(text, &app, id.as_deref()).await,

@@ -77,6 +77,7 @@ mod tests {
         let english = Text::new(Language::English);
         let used: Vec<&str> = [
             include_str!("check.rs"),
+            include_str!("explain.rs"),
             include_str!("follow.rs"),
             include_str!("help.rs"),
             include_str!("images.rs"),
@@ -85,9 +86,12 @@ mod tests {
         ]
         .iter()
         .flat_map(|source| {
-            source
-                .split('"')
-                .filter(|word| word.len() > 4 && word.starts_with("cli_") && !word.contains('{'))
+            source.split('"').filter(|word| {
+                ["cli_", "explain_"]
+                    .iter()
+                    .any(|family| word.len() > family.len() && word.starts_with(family))
+                    && !word.contains('{')
+            })
         })
         .collect();
         assert!(used.len() > 20, "the search for keys must find the keys");

@@ -9,8 +9,12 @@ use crate::{Language, Text, plain::plain_report};
 /// A report put into words. Nothing in it can steer a terminal; for HTML it must still be escaped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WordedReport {
+    /// The file's name.
+    pub name: String,
     /// File, format and sizes in one line.
     pub heading: String,
+    /// Format and sizes of the file: label and value.
+    pub file: Vec<(String, String)>,
     /// What the findings come to.
     pub verdict: Verdict,
     /// The same as a word.
@@ -40,6 +44,8 @@ pub struct WordedFinding {
     pub title: String,
     /// What is so and what follows, and what else is to be said.
     pub sentence: String,
+    /// Why the rule's question matters.
+    pub why: Option<String>,
     /// What kept the rule from judging, or what else there is to know.
     pub cause: Option<String>,
     /// Where it was read: place and what stands there.
@@ -87,7 +93,9 @@ impl WordedReport {
             .collect();
         findings.sort_by_key(|finding| urgency(finding.status));
         Self {
+            name: report.source.name.clone(),
             heading: heading(text, report),
+            file: file(text, report),
             verdict: report.verdict,
             verdict_word: text.get(&format!("verdict_{verdict}")),
             verdict_sentence: text.get(&format!("verdict_{verdict}_long")),
@@ -99,7 +107,7 @@ impl WordedReport {
 
 impl WordedFinding {
     /// A finding of a report that is plain already.
-    fn of_plain(text: &Text, finding: &Finding) -> Self {
+    pub(crate) fn of_plain(text: &Text, finding: &Finding) -> Self {
         let Finding { code, params, .. } = finding;
         Self {
             code: code.clone(),
@@ -124,6 +132,7 @@ impl WordedFinding {
                 })
                 .collect::<Vec<_>>()
                 .join(" "),
+            why: text.filled(&format!("finding_{code}_why"), params),
             cause: cause(text, finding),
             evidence: finding.evidence.iter().filter_map(WordedEvidence::of_plain).collect(),
             remedy: finding.remedy.as_ref().map(|remedy| WordedRemedy {
@@ -153,6 +162,29 @@ impl WordedEvidence {
 }
 
 fn heading(text: &Text, report: &Report) -> String {
+    text.with(
+        "report_heading",
+        [
+            ("name", &report.source.name as &dyn Display),
+            ("size", &text.bytes(report.source.size)),
+            ("format", &format(text, report)),
+            ("virtual_size", &virtual_size(text, report)),
+        ],
+    )
+}
+
+fn file(text: &Text, report: &Report) -> Vec<(String, String)> {
+    [
+        ("report_fact_format", format(text, report)),
+        ("report_fact_size", text.bytes(report.source.size)),
+        ("report_fact_virtual_size", virtual_size(text, report)),
+    ]
+    .map(|(key, value)| (text.get(key), value))
+    .into()
+}
+
+/// `vmdk (streamOptimized), gzip`.
+pub(crate) fn format(text: &Text, report: &Report) -> String {
     let unknown = text.get("report_unknown");
     let format = report.container.format.as_deref().unwrap_or(&unknown);
     let variant = report
@@ -166,20 +198,14 @@ fn heading(text: &Text, report: &Report) -> String {
         .as_deref()
         .map(|compression| format!(", {compression}"))
         .unwrap_or_default();
-    let size = text.bytes(report.source.size);
-    let virtual_size = report
+    format!("{format}{variant}{packed}")
+}
+
+pub(crate) fn virtual_size(text: &Text, report: &Report) -> String {
+    report
         .container
         .virtual_size
-        .map_or(unknown.clone(), |size| text.bytes(size));
-    text.with(
-        "report_heading",
-        [
-            ("name", &report.source.name as &dyn Display),
-            ("size", &size),
-            ("format", &format!("{format}{variant}{packed}")),
-            ("virtual_size", &virtual_size),
-        ],
-    )
+        .map_or_else(|| text.get("report_unknown"), |size| text.bytes(size))
 }
 
 fn facts(text: &Text, report: &Report) -> Vec<(String, String)> {

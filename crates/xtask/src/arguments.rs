@@ -24,7 +24,8 @@ cargo xtask bench check            time and memory of a whole report on the test
 cargo xtask fuzz [options]         run the fuzz targets in tests/fuzz
     --seconds N                    for so long each (60)
     --only TARGET                  only this one; may be repeated
-cargo xtask types                  write the window's TypeScript types anew from crates/api";
+cargo xtask types                  write the window's TypeScript types anew from crates/api
+cargo xtask docs                   write docs/requirements.md anew from the rules and their sentences";
 
 /// One call of `cargo xtask`.
 pub(crate) enum Task {
@@ -36,6 +37,7 @@ pub(crate) enum Task {
     BenchCheck,
     Fuzz(Fuzzing),
     Types,
+    Docs,
 }
 
 /// Reads the arguments after `cargo xtask`.
@@ -59,6 +61,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Outcome<Task
             _ => return failure("`cargo xtask bench` wants to know what: `disk` or `check`."),
         },
         "types" => Task::Types,
+        "docs" => Task::Docs,
         other => return failure(format!("There is no task `{other}`.")),
     };
     while let Some(option) = arguments.next() {

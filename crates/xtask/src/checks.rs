@@ -131,6 +131,16 @@ pub(crate) fn write_types(workspace: &Workspace) -> Outcome {
     )
 }
 
+/// Writes the table of the rules anew, in the same way.
+pub(crate) fn write_docs(workspace: &Workspace) -> Outcome {
+    child::run(
+        workspace
+            .command("cargo")
+            .args(["test", "--package", "lotse-words", "--test", "docs"])
+            .env("UPDATE_DOCS", "1"),
+    )
+}
+
 fn checked(command: &mut Command) -> Outcome<Done> {
     child::run(command).map(|()| Done::Checked)
 }

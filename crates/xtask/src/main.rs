@@ -65,6 +65,7 @@ fn main() -> ExitCode {
         Task::BenchCheck => bench_check::run(&workspace),
         Task::Bench { gib, only } => bench::run(&workspace, gib, &only),
         Task::Types => checks::write_types(&workspace),
+        Task::Docs => checks::write_docs(&workspace),
     });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

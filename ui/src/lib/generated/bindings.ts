@@ -294,6 +294,28 @@ tags: Array<string>,
  */
 notes: string, };
 
+export type Language = "de" | "en";
+
+export type ExportFormat = "text" | "json" | "html" | "script" | "mail";
+
+export type ExportRequest = { 
+/**
+ * The report as it was shown.
+ */
+report: Report, 
+/**
+ * Its form.
+ */
+format: ExportFormat, 
+/**
+ * Its language, or the one that comes first.
+ */
+language: Language, 
+/**
+ * What was said about the image so far, for the mail.
+ */
+details: ImageDetails | null, };
+
 export type UploadRequest = { 
 /**
  * The file.
