@@ -227,7 +227,11 @@ mod tests {
     fn the_mail_arrives_as_it_was_drafted() {
         let tags = ["web".to_owned(), "prod".to_owned()];
         for language in Language::ALL {
-            let mail = mail(&sample::nocloud_first(), Some(described(&tags, "50 % voll? + #1")), language);
+            let mail = mail(
+                &sample::nocloud_first(),
+                Some(described(&tags, "50 % voll? + #1")),
+                language,
+            );
             let (to, subject, body) = read(&mail.link());
             assert_eq!(to, ADDRESS);
             assert_eq!(subject, mail.subject);
