@@ -1,9 +1,14 @@
 //! Exact commands for a remedy: packages and services by the image's distribution, and file names quoted for a shell.
 
+mod boot;
 mod leftovers;
 
 use lotse_guest::Fact;
 
+pub(crate) use self::boot::{
+    add_fallback_loader, add_virtio_drivers, install_boot_loader, install_kernel, name_root_by_uuid, renew_boot_menu,
+    renew_initramfs,
+};
 use crate::Subject;
 
 pub(crate) use leftovers::{delete, erase, free_space, install_growers, path_word, renew_machine_id};

@@ -45,6 +45,12 @@ pub const RULES: &[Rule] = &[
     requirements::container_intact::RULE,
     requirements::container_safe::RULE,
     // Does it start?
+    advice::kernel::RULE,
+    advice::boot_loader::RULE,
+    advice::root_device::RULE,
+    advice::virtio_drivers::RULE,
+    advice::architecture::RULE,
+    advice::several_systems::RULE,
     // Is it reachable, and does it let its owner in?
     // Does it become a machine of its own?
     advice::machine_id::RULE,

@@ -5,6 +5,7 @@
 mod leftovers;
 mod reports;
 mod rules;
+mod start;
 mod subjects;
 mod texts;
 mod words;

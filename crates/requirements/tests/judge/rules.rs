@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use lotse_guest::{
     Evidence, Fact, Unknown,
-    facts::{Partition, Root, TableKind},
+    facts::{Boot, Partition, Root, TableKind},
 };
 use lotse_requirements::{
     DiskProblem, DiskProblemKind, Finding, FindingKind, RULES, SHARED_REASONS, Status, Subject, Verdict, judge,
@@ -512,6 +512,7 @@ fn nothing_unknown_passes() {
         facts.agent = Fact::Unknown(unknown());
         facts.datasources = Fact::Unknown(unknown());
         facts.sshd = Fact::Unknown(unknown());
+        facts.boot = Boot::unread(&unknown());
     });
     let report = judge(&subject);
     assert_eq!(report.verdict, Verdict::Unknown);

@@ -272,6 +272,7 @@ pub(crate) fn all() -> Vec<Subject> {
         disks(),
         systems(),
         programs(),
+        crate::start::subjects(),
         crate::leftovers::subjects(),
     ]
     .concat()

@@ -1,17 +1,26 @@
 //! What ccloud³ does not ask for, but keeps a VM from starting, its owner from getting in, or a secret from staying one.
 //! An advice is silent where its question does not arise, and where the requirements have told already why nothing is known.
 
+pub(in crate::rules) mod architecture;
 pub(in crate::rules) mod authorized_keys;
+pub(in crate::rules) mod boot_loader;
 pub(in crate::rules) mod credentials;
 mod found;
 pub(in crate::rules) mod free_space;
 pub(in crate::rules) mod histories;
+pub(in crate::rules) mod kernel;
 pub(in crate::rules) mod machine_id;
 pub(in crate::rules) mod private_keys;
 pub(in crate::rules) mod room_to_grow;
+pub(in crate::rules) mod root_device;
+pub(in crate::rules) mod several_systems;
 pub(in crate::rules) mod swap;
+pub(in crate::rules) mod virtio_drivers;
 
-use lotse_guest::{Fact, Facts, Unknown, facts::System};
+use lotse_guest::{
+    Fact, Facts, Unknown,
+    facts::{Boot, DevicePurpose, DeviceReference, System},
+};
 
 use crate::{Finding, Status, Subject};
 
@@ -22,6 +31,37 @@ pub(super) fn unix(subject: &Subject) -> Option<(&Facts, &System)> {
         Fact::Known(Some(system)) if system.family != "windows" => Some((facts, system)),
         _ => None,
     }
+}
+
+/// The same, if its files are read: how it starts can be told from them only.
+fn read_unix(subject: &Subject) -> Option<(&Facts, &System)> {
+    let (facts, system) = unix(subject)?;
+    let is_read = matches!(&facts.root, Fact::Known(Some(root)) if root.read);
+    is_read.then_some((facts, system))
+}
+
+/// For which machine the system is made, as `uname -m` says it.
+fn machine(subject: &Subject) -> Option<&str> {
+    unix(subject).and_then(|(_, system)| system.architecture.as_deref())
+}
+
+/// What `root=` names; of several the last one counts (kernel-parameters: a later one overrides).
+fn root_reference(boot: &Boot) -> Option<&DeviceReference> {
+    let Fact::Known(devices) = &boot.devices else {
+        return None;
+    };
+    devices.iter().rfind(|device| device.purpose == DevicePurpose::Root)
+}
+
+/// Links in `/dev/disk/by-id` that udev makes of what stands on a disk, and not of the hardware (udev's `60-block.rules`,
+/// `13-dm-disk.rules`, `63-md-raid-arrays.rules`).
+fn is_content_link(name: &str) -> bool {
+    ["dm-name-", "dm-uuid-", "md-name-", "md-uuid-", "lvm-pv-uuid-"]
+        .iter()
+        .any(|start| {
+            name.strip_prefix("/dev/disk/by-id/")
+                .is_some_and(|link| link.starts_with(start))
+        })
 }
 
 impl Finding {
