@@ -4,16 +4,21 @@ use std::io::Write as _;
 
 use anstyle::{AnsiColor, Style};
 use lotse_requirements::{Report, Status};
-use lotse_words::{Text, Tone, text_painted};
+use lotse_words::{Text, Tone, WIDTH, text_painted};
 
 /// Prints the report on standard output.
 pub(crate) fn print(text: &Text, report: &Report) {
-    let painted = text_painted(report, text, |tone, words| {
+    let painted = text_painted(report, text, columns(), |tone, words| {
         let style = look(tone);
         format!("{style}{words}{style:#}")
     });
     // Whoever reads may stop reading: no reason to complain.
     _ = write!(anstream::stdout().lock(), "{painted}");
+}
+
+/// Columns of the terminal, but never so many that lines become hard to read.
+fn columns() -> usize {
+    terminal_size::terminal_size().map_or(WIDTH, |(width, _)| usize::from(width.0).clamp(40, WIDTH))
 }
 
 fn look(tone: Tone) -> Style {

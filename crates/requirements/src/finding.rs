@@ -78,8 +78,18 @@ impl Finding {
         self.remedy = Some(Remedy {
             code: code.to_owned(),
             place,
+            destructive: false,
             commands,
         });
         self
+    }
+
+    /// As [`Self::remedy`], where the commands take away what may be the only copy, or somebody's own way in.
+    pub(crate) fn destructive_remedy(self, code: &str, commands: Vec<String>) -> Self {
+        let mut finding = self.remedy(code, commands);
+        if let Some(remedy) = &mut finding.remedy {
+            remedy.destructive = true;
+        }
+        finding
     }
 }

@@ -241,6 +241,8 @@ pub struct Remedy {
     pub code: String,
     /// Where the commands are run.
     pub place: RemedyPlace,
+    /// Do the commands take away what may be the only copy, or somebody's own way in? A person decides; no script runs them.
+    pub destructive: bool,
     /// Commands for the image's distribution, one each; may be empty.
     pub commands: Vec<String>,
 }

@@ -94,8 +94,8 @@ pub(crate) fn answers(text: &Text, reasons: &[&'static str]) -> Vec<(&'static st
 /// The message that says what a kind of rule is.
 pub(crate) fn kind_key(kind: FindingKind) -> &'static str {
     match kind {
-        FindingKind::Requirement => "report_kind_requirement",
-        FindingKind::Advice => "report_kind_advice",
+        FindingKind::Requirement => "kind_requirement",
+        FindingKind::Advice => "kind_advice",
     }
 }
 

@@ -12,6 +12,7 @@ mod sample;
 mod script;
 mod text;
 mod worded;
+mod wrap;
 
 pub use catalogue::{Language, Text};
 pub use docs::requirements_page;
@@ -21,8 +22,8 @@ pub use json::json;
 pub use mail::{ADDRESS, ImageWords, LONGEST_LINK, Mail, mail};
 pub use plain::plain;
 pub use script::script;
-pub use text::{Tone, text, text_painted};
-pub use worded::{WordedEvidence, WordedFinding, WordedRemedy, WordedReport};
+pub use text::{Tone, WIDTH, text, text_painted};
+pub use worded::{WordedEvidence, WordedFinding, WordedRemedy, WordedReport, WordedSection};
 
 /// The program's version, which everything that leaves it names.
 const VERSION: &str = env!("CARGO_PKG_VERSION");

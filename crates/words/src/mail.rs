@@ -1,6 +1,6 @@
 //! A mail about an image, drafted: to centron, with the image's details and what was found in short.
 
-use lotse_requirements::{Report, Status};
+use lotse_requirements::Report;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::{
@@ -53,9 +53,7 @@ pub fn mail(report: &Report, image: Option<ImageWords>, language: Language) -> M
     let report = &plain_report(report);
     let worded = WordedReport::with(text, report);
     let problems: Vec<String> = worded
-        .findings
-        .iter()
-        .filter(|finding| finding.status != Status::Pass)
+        .problems()
         .map(|finding| format!("{} {}: {}", sign(finding.status), finding.title, finding.sentence))
         .collect();
     let mut draft = Draft {
@@ -200,6 +198,7 @@ fn shortened(text: &str, most: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use lotse_requirements::Status;
     use percent_encoding::percent_decode_str;
 
     use super::*;

@@ -1,7 +1,7 @@
 //! Reports for this crate's tests: what the rules say of a real Debian 12, whole and changed.
 
 use lotse_guest::{Fact, Facts, facts::Sshd};
-use lotse_requirements::{ContainerSummary, Report, SourceSummary, Subject, judge};
+use lotse_requirements::{ContainerSummary, DiskProblem, DiskProblemKind, Report, SourceSummary, Subject, judge};
 
 /// Debian 12 as its packages leave it, as a qcow2 file: NoCloud stands before ConfigDrive.
 pub(crate) fn nocloud_first() -> Report {
@@ -24,6 +24,18 @@ pub(crate) fn nothing_installed() -> Report {
         }
     }
     judge(&subject)
+}
+
+/// A qcow2 file that refers to another and so was not opened.
+pub(crate) fn unread() -> Report {
+    judge(&Subject {
+        facts: Err(DiskProblem {
+            kind: DiskProblemKind::Refused,
+            code: "qcow2_backing_file".to_owned(),
+            params: [("file".to_owned(), "base.qcow2".to_owned())].into(),
+        }),
+        ..subject()
+    })
 }
 
 fn subject() -> Subject {

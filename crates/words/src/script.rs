@@ -26,7 +26,8 @@ pub fn script(report: &Report, language: Language) -> Option<String> {
     let (inside, by_hand): (Vec<_>, Vec<_>) = problems
         .into_iter()
         .partition(|(_, remedy)| remedy.place == RemedyPlace::System && !remedy.commands.is_empty());
-    if inside.is_empty() {
+    let (to_decide, inside): (Vec<_>, Vec<_>) = inside.into_iter().partition(|(_, remedy)| remedy.destructive);
+    if inside.is_empty() && to_decide.is_empty() {
         return None;
     }
     // In the rules' order, not by urgency: what is installed comes before what makes the system forget who it was.
@@ -43,16 +44,32 @@ pub fn script(report: &Report, language: Language) -> Option<String> {
         lines.extend(step.remedy.commands.iter().cloned());
     }
     lines.extend([String::new(), "step=".to_owned(), say(&word(&text.get("script_done")))]);
-    if !by_hand.is_empty() {
-        lines.push(say(&word(&text.get("script_by_hand"))));
-        lines.extend(by_hand.iter().map(|(finding, _)| {
-            let worded = WordedFinding::of_plain(text, finding);
-            let what = worded.remedy.map(|remedy| remedy.sentence).unwrap_or_default();
-            say(&word(&format!("- {}: {what}", worded.title)))
-        }));
+    if !to_decide.is_empty() {
+        lines.extend([String::new(), format!("# {}", text.get("script_decide"))]);
+        for step in self::steps(text, &to_decide) {
+            lines.push(format!("# {}", step.titles.join("; ")));
+            lines.extend(step.remedy.commands.iter().map(|command| format!("#     {command}")));
+        }
+        lines.extend(list(text, "script_decide", &to_decide));
     }
+    if !by_hand.is_empty() {
+        lines.push(String::new());
+        lines.extend(list(text, "script_by_hand", &by_hand));
+    }
+    lines.push(String::new());
     lines.push(say(&word(&text.get("script_next"))));
     Some(lines.join("\n") + "\n")
+}
+
+/// Prints what is left to the person, each with what to do.
+fn list(text: &Text, heading: &str, problems: &[(&Finding, &Remedy)]) -> Vec<String> {
+    let mut lines = vec![say(&word(&text.get(heading)))];
+    lines.extend(problems.iter().map(|(finding, _)| {
+        let worded = WordedFinding::of_plain(text, finding);
+        let what = worded.remedy.map(|remedy| remedy.sentence).unwrap_or_default();
+        say(&word(&format!("- {}: {what}", worded.title)))
+    }));
+    lines
 }
 
 /// Findings that are mended by the same commands (no SSH server: not installed, not started) are one step.

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use lotse_requirements::{Certainty, Evidence, Finding, FindingKind, RemedyPlace, Report, Status, Verdict};
+use lotse_requirements::{Certainty, Evidence, Finding, FindingKind, RemedyPlace, Report, Status, Verdict, by_cause};
 
 use crate::{Language, Text, plain::plain_report};
 
@@ -17,14 +17,27 @@ pub struct WordedReport {
     pub file: Vec<(String, String)>,
     /// What the findings come to.
     pub verdict: Verdict,
-    /// The same as a word.
+    /// The status that the verdict looks like: an advice that fails must not look harmless.
+    pub status: Status,
+    /// The verdict in a few words.
     pub verdict_word: String,
     /// What that means.
     pub verdict_sentence: String,
     /// What is in the image: label and value.
     pub facts: Vec<(String, String)>,
-    /// What decides the verdict first, what is in order last; within each in the rules' order.
-    pub findings: Vec<WordedFinding>,
+    /// What is not in order, the gravest first.
+    pub sections: Vec<WordedSection>,
+    /// What is in order, as the rules' order has it.
+    pub passed: Vec<WordedFinding>,
+}
+
+/// Findings that weigh the same, in the rules' order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WordedSection {
+    /// What they have in common.
+    pub title: String,
+    /// One finding each, or several that the same cause kept from being judged: those differ in their names only.
+    pub blocks: Vec<Vec<WordedFinding>>,
 }
 
 /// A finding put into words.
@@ -72,6 +85,8 @@ pub struct WordedRemedy {
     pub place: RemedyPlace,
     /// The same in words.
     pub place_words: String,
+    /// Must a person decide?
+    pub destructive: bool,
     /// Exact commands, one each.
     pub commands: Vec<String>,
 }
@@ -85,24 +100,92 @@ impl WordedReport {
     /// The same with a catalogue that is there already.
     pub fn with(text: &Text, report: &Report) -> Self {
         let report = &plain_report(report);
-        let verdict = verdict_code(report.verdict);
-        let mut findings: Vec<WordedFinding> = report
-            .findings
-            .iter()
-            .map(|finding| WordedFinding::of_plain(text, finding))
-            .collect();
-        findings.sort_by_key(|finding| urgency(finding.status));
+        let breaks = report.findings.iter().any(is_breaking);
+        let (status, outlook) = outlook(report.verdict, breaks);
+        let worded = |finding| WordedFinding::of_plain(text, finding);
         Self {
             name: report.source.name.clone(),
             heading: heading(text, report),
             file: file(text, report),
             verdict: report.verdict,
-            verdict_word: text.get(&format!("verdict_{verdict}")),
-            verdict_sentence: text.get(&format!("verdict_{verdict}_long")),
+            status,
+            verdict_word: text.get(outlook),
+            verdict_sentence: text.get(&format!("{outlook}_long")),
             facts: facts(text, report),
-            findings,
+            sections: sections(text, &report.findings),
+            passed: with_status(&report.findings, Status::Pass).map(worded).collect(),
         }
     }
+
+    /// Everything that was found, the gravest first.
+    pub fn findings(&self) -> impl Iterator<Item = &WordedFinding> {
+        self.problems().chain(&self.passed)
+    }
+
+    /// What is not in order, the gravest first.
+    pub fn problems(&self) -> impl Iterator<Item = &WordedFinding> {
+        self.sections.iter().flat_map(|section| section.blocks.iter().flatten())
+    }
+}
+
+/// What ccloud³ does not ask for, but keeps a VM from starting or its owner from getting in.
+fn is_breaking(finding: &Finding) -> bool {
+    finding.kind == FindingKind::Advice && finding.status == Status::Fail
+}
+
+/// How the verdict looks, and the message that tells it.
+fn outlook(verdict: Verdict, breaks: bool) -> (Status, &'static str) {
+    match (verdict, breaks) {
+        (Verdict::Ready, _) => (Status::Pass, "verdict_ready"),
+        (Verdict::ReadyWithWarnings, false) => (Status::Warning, "verdict_ready_with_warnings"),
+        (Verdict::ReadyWithWarnings, true) => (Status::Fail, "outlook_ready_with_warnings_failing"),
+        (Verdict::WillNotWork, _) => (Status::Fail, "verdict_will_not_work"),
+        (Verdict::Unknown, false) => (Status::Unknown, "verdict_unknown"),
+        (Verdict::Unknown, true) => (Status::Fail, "outlook_unknown_failing"),
+    }
+}
+
+fn with_status(findings: &[Finding], status: Status) -> impl Iterator<Item = &Finding> {
+    findings.iter().filter(move |finding| finding.status == status)
+}
+
+/// The sections that have something to tell, the gravest first.
+fn sections(text: &Text, findings: &[Finding]) -> Vec<WordedSection> {
+    let alone = |finding| vec![finding];
+    let failing = || with_status(findings, Status::Fail);
+    [
+        (
+            "report_section_unmet",
+            failing().filter(|finding| !is_breaking(finding)).map(alone).collect(),
+        ),
+        (
+            "report_section_breaking",
+            failing().filter(|finding| is_breaking(finding)).map(alone).collect(),
+        ),
+        (
+            "report_section_warnings",
+            with_status(findings, Status::Warning).map(alone).collect(),
+        ),
+        (
+            "report_section_unknown",
+            by_cause(with_status(findings, Status::Unknown)),
+        ),
+    ]
+    .into_iter()
+    .map(|(title, blocks): (_, Vec<Vec<&Finding>>)| WordedSection {
+        title: text.get(title),
+        blocks: blocks
+            .into_iter()
+            .map(|block| {
+                block
+                    .into_iter()
+                    .map(|finding| WordedFinding::of_plain(text, finding))
+                    .collect()
+            })
+            .collect(),
+    })
+    .filter(|section| !section.blocks.is_empty())
+    .collect()
 }
 
 impl WordedFinding {
@@ -140,10 +223,12 @@ impl WordedFinding {
                     .filled(&format!("remedy_{}", remedy.code), params)
                     .unwrap_or_else(|| remedy.code.clone()),
                 place: remedy.place,
-                place_words: text.get(match remedy.place {
-                    RemedyPlace::System => "report_commands_system",
-                    RemedyPlace::File => "report_commands_file",
+                place_words: text.get(match (remedy.place, remedy.destructive) {
+                    (RemedyPlace::System, false) => "report_commands_system",
+                    (RemedyPlace::System, true) => "report_commands_destructive",
+                    (RemedyPlace::File, _) => "report_commands_file",
                 }),
+                destructive: remedy.destructive,
                 commands: remedy.commands.clone(),
             }),
         }
@@ -250,12 +335,20 @@ fn facts(text: &Text, report: &Report) -> Vec<(String, String)> {
     let datasources = report
         .datasources
         .as_ref()
-        .map_or_else(unknown, |sources| sources.list.join(", "));
+        .map_or_else(unknown, |sources| first_of(&sources.list));
     let sshd = [
         yes_no(report.sshd.installed, "report_installed", "report_not_installed"),
         yes_no(report.sshd.enabled, "report_started", "report_not_started"),
     ]
     .join(", ");
+    let login = report.login.as_ref().map_or_else(unknown, |login| {
+        let root = login.root.then(|| "root".to_owned());
+        login
+            .user
+            .clone()
+            .or(root)
+            .unwrap_or_else(|| text.get("report_login_nobody"))
+    });
     [
         ("report_fact_table", table),
         ("report_fact_root", root),
@@ -263,18 +356,20 @@ fn facts(text: &Text, report: &Report) -> Vec<(String, String)> {
         ("report_fact_agent", agent),
         ("report_fact_datasources", datasources),
         ("report_fact_sshd", sshd),
+        ("report_fact_login", login),
     ]
     .map(|(key, value)| (text.get(key), value))
     .into()
 }
 
-/// What decides the verdict comes first, what is in order last.
-fn urgency(status: Status) -> u8 {
-    match status {
-        Status::Fail => 0,
-        Status::Unknown => 1,
-        Status::Warning => 2,
-        Status::Pass => 3,
+/// A list's first few entries: cloud-init's built-in list has some thirty.
+fn first_of(list: &[String]) -> String {
+    const SHOWN: usize = 4;
+    let shown = list.get(..SHOWN).unwrap_or(list).join(", ");
+    if list.len() > SHOWN {
+        format!("{shown}, …")
+    } else {
+        shown
     }
 }
 
@@ -285,15 +380,6 @@ fn cause(text: &Text, finding: &Finding) -> Option<String> {
     ["unknown", "error", "note"]
         .iter()
         .find_map(|family| text.filled(&format!("{family}_{cause}"), &finding.params))
-}
-
-fn verdict_code(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Ready => "ready",
-        Verdict::ReadyWithWarnings => "ready_with_warnings",
-        Verdict::WillNotWork => "will_not_work",
-        Verdict::Unknown => "unknown",
-    }
 }
 
 fn status_code(status: Status) -> &'static str {

@@ -87,9 +87,9 @@ fn answer_page(texts: &[Text; 2], (reason, remedy): &Answer, found: &[&(Report, 
 fn worded(text: &Text, report: &Report, finding: &Finding) -> WordedFinding {
     let report = WordedReport::with(text, report);
     report
-        .findings
-        .into_iter()
+        .findings()
         .find(|worded| worded.code == finding.code)
+        .cloned()
         .unwrap()
 }
 

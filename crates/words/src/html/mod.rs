@@ -6,12 +6,7 @@ use jiff::Zoned;
 use lotse_requirements::{Report, Status, Verdict};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use crate::{
-    Language, Text, VERSION, WordedFinding, WordedReport,
-    explain::kind_key,
-    plain::plain_report,
-    text::{sign, status_of},
-};
+use crate::{Language, Text, VERSION, WordedFinding, WordedReport, explain::kind_key, plain::plain_report, text::sign};
 
 const STYLE: &str = include_str!("page.css");
 
@@ -82,33 +77,18 @@ fn name_of(language: Language) -> &'static str {
 
 fn article(text: &Text, report: &Report, made: &Zoned) -> Markup {
     let worded = WordedReport::with(text, report);
-    let (passed, problems): (Vec<_>, Vec<_>) = worded
-        .findings
-        .iter()
-        .partition(|finding| finding.status == Status::Pass);
-    let groups = [Status::Fail, Status::Unknown, Status::Warning].map(|status| {
-        let group: Vec<&WordedFinding> = problems
-            .iter()
-            .copied()
-            .filter(|finding| finding.status == status)
-            .collect();
-        (status, group)
-    });
-    let status = status_of(worded.verdict);
     html! {
         h1 { (worded.name) }
-        section class=(format!("verdict {}", class_of(status))) {
-            span class="sign" aria-hidden="true" { (sign(status)) }
+        section class=(format!("verdict {}", class_of(worded.status))) {
+            span class="sign" aria-hidden="true" { (sign(worded.status)) }
             div {
                 p class="word" { (worded.verdict_word) }
                 p { (worded.verdict_sentence) }
             }
         }
-        @for (status, group) in &groups {
-            @if !group.is_empty() {
-                h2 { (text.get(heading_of(*status))) " (" (group.len()) ")" }
-                @for found in group { (finding(text, found)) }
-            }
+        @for section in &worded.sections {
+            h2 { (section.title) " (" (section.blocks.iter().map(Vec::len).sum::<usize>()) ")" }
+            @for block in &section.blocks { (findings(text, block)) }
         }
         h2 { (text.get("report_facts")) }
         dl class="facts" {
@@ -116,16 +96,16 @@ fn article(text: &Text, report: &Report, made: &Zoned) -> Markup {
                 div { dt { (label) } dd { (value) } }
             }
         }
-        @if !passed.is_empty() {
+        @if !worded.passed.is_empty() {
             details class="passed" {
-                summary { (count_of(text, passed.len())) }
-                @for found in &passed { (finding(text, found)) }
+                summary { (count_of(text, worded.passed.len())) }
+                @for found in &worded.passed { (findings(text, std::slice::from_ref(found))) }
             }
             // A closed fold is not printed; on paper one line each is enough.
             div class="paper" {
-                h2 { (count_of(text, passed.len())) }
+                h2 { (count_of(text, worded.passed.len())) }
                 ul {
-                    @for found in &passed { li { (sign(Status::Pass)) " " b { (found.title) } " – " (found.sentence) } }
+                    @for found in &worded.passed { li { (sign(Status::Pass)) " " b { (found.title) } " – " (found.sentence) } }
                 }
             }
         }
@@ -136,18 +116,23 @@ fn article(text: &Text, report: &Report, made: &Zoned) -> Markup {
     }
 }
 
-fn finding(text: &Text, finding: &WordedFinding) -> Markup {
-    let kind = kind_key(finding.kind);
+/// One finding, or several that the same cause kept from being judged.
+fn findings(text: &Text, block: &[WordedFinding]) -> Markup {
+    let Some(finding) = block.first() else {
+        return Markup::default();
+    };
     let sure = finding.certainty.as_deref().map(|certainty| format!(" ({certainty})"));
     html! {
         section class=(format!("finding {}", class_of(finding.status))) {
             div class="head" {
-                h3 { (finding.title) }
+                div { @for finding in block { h3 { (finding.title) } } }
                 span class="badge" { (sign(finding.status)) " " (finding.status_word) (sure.unwrap_or_default()) }
             }
             p { (finding.sentence) }
             @if let Some(cause) = &finding.cause { p { (cause) } }
-            @if let (Some(why), true) = (&finding.why, finding.status != Status::Pass) { p class="why" { (why) } }
+            @if let (Some(why), [_]) = (&finding.why, block) {
+                @if finding.status != Status::Pass { p class="why" { (why) } }
+            }
             @if !finding.evidence.is_empty() {
                 ul class="where" aria-label=(text.get("report_where")) {
                     @for evidence in &finding.evidence {
@@ -168,7 +153,9 @@ fn finding(text: &Text, finding: &WordedFinding) -> Markup {
                     }
                 }
             }
-            p class="code" { (text.get(kind)) " · " code { (finding.code) } }
+            @for finding in block {
+                p class="code" { (text.get(kind_key(finding.kind))) " · " code { (finding.code) } }
+            }
         }
     }
 }
@@ -179,15 +166,6 @@ fn class_of(status: Status) -> &'static str {
         Status::Warning => "warning",
         Status::Fail => "fail",
         Status::Unknown => "unknown",
-    }
-}
-
-fn heading_of(status: Status) -> &'static str {
-    match status {
-        Status::Fail => "report_group_fail",
-        Status::Unknown => "report_group_unknown",
-        Status::Warning => "report_group_warning",
-        Status::Pass => "report_passed",
     }
 }
 

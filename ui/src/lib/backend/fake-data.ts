@@ -103,7 +103,7 @@ const NOCLOUD_FIRST = finding("datasource_order", "warning", "datasource_order_n
   ],
   remedy: {
     code: "put_config_drive_first",
-    place: "system",
+    place: "system", destructive: false,
     commands: [
       "echo 'datasource_list: [ ConfigDrive, NoCloud, None ]' > /etc/cloud/cloud.cfg.d/99-ccloud.cfg",
     ],
@@ -130,13 +130,13 @@ export function badReport(name: string): Report {
           limit_gb: "100",
           limit_gib: "93.1",
         },
-        remedy: { code: "shrink_disk", place: "system", commands: [] },
+        remedy: { code: "shrink_disk", place: "system", destructive: false, commands: [] },
       }),
       finding("sshd_enabled", "fail", "sshd_enabled_no_start_link", {
         evidence: [
           { path: "/usr/lib/systemd/system/ssh.service", line: 17, value: "WantedBy=multi-user.target" },
         ],
-        remedy: { code: "enable_sshd", place: "system", commands: ["systemctl enable ssh.service"] },
+        remedy: { code: "enable_sshd", place: "system", destructive: false, commands: ["systemctl enable ssh.service"] },
       }),
       finding("cloud_agent", "unknown", "fact_unknown", { params: { cause: "journal_dirty" } }),
     ]),

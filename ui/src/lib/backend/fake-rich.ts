@@ -27,13 +27,13 @@ const FINDINGS: Finding[] = [
       limit_gb: "100",
       limit_gib: "93.1",
     },
-    remedy: { code: "shrink_disk", place: "file", commands: ["qemu-img resize --shrink disk.qcow2 90G"] },
+    remedy: { code: "shrink_disk", place: "file", destructive: false, commands: ["qemu-img resize --shrink disk.qcow2 90G"] },
   }),
   finding("sshd_enabled", "fail", "sshd_enabled_no_start_link", {
     evidence: [
       { path: "/usr/lib/systemd/system/ssh.service", line: 17, value: "WantedBy=multi-user.target" },
     ],
-    remedy: { code: "enable_sshd", place: "system", commands: ["systemctl enable ssh.service"] },
+    remedy: { code: "enable_sshd", place: "system", destructive: false, commands: ["systemctl enable ssh.service"] },
   }),
   finding("datasource_order", "warning", "datasource_order_nocloud_first", {
     certainty: "likely",
@@ -52,7 +52,7 @@ const FINDINGS: Finding[] = [
     ],
     remedy: {
       code: "put_config_drive_first",
-      place: "system",
+      place: "system", destructive: false,
       commands: [
         "echo 'datasource_list: [ ConfigDrive, NoCloud, None ]' > /etc/cloud/cloud.cfg.d/99-ccloud.cfg",
       ],
@@ -63,13 +63,13 @@ const FINDINGS: Finding[] = [
     evidence: [{ path: "/boot", line: null, value: null }],
     remedy: {
       code: "install_kernel",
-      place: "system",
+      place: "system", destructive: false,
       commands: ["apt-get install --yes linux-image-amd64"],
     },
   }),
   advice("firewall", "fail", "firewall_closed", {
     evidence: [{ path: "/etc/nftables.conf", line: 12, value: "policy drop;" }],
-    remedy: { code: "open_firewall", place: "system", commands: ["systemctl disable nftables.service"] },
+    remedy: { code: "open_firewall", place: "system", destructive: false, commands: ["systemctl disable nftables.service"] },
   }),
   ...["boot_loader", "root_device", "mounts", "network_address", "network_card", "cloud_init_instance"].map(
     (code) =>

@@ -136,6 +136,10 @@ code: string,
  */
 place: RemedyPlace, 
 /**
+ * Do the commands take away what may be the only copy, or somebody's own way in? A person decides; no script runs them.
+ */
+destructive: boolean, 
+/**
  * Commands for the image's distribution, one each; may be empty.
  */
 commands: Array<string>, };

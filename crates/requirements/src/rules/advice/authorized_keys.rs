@@ -43,7 +43,7 @@ fn judge(subject: &Subject) -> Option<Finding> {
             .param("count", count)
             .param("users", users.join(", "))
             .evidence(&places)
-            .remedy("delete_authorized_keys", remedies::delete(&paths)),
+            .destructive_remedy("delete_authorized_keys", remedies::delete(&paths)),
     )
 }
 

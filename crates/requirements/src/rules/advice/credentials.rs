@@ -80,7 +80,10 @@ fn judge(subject: &Subject) -> Option<Finding> {
         return Some(Finding::advice(RULE.code, Status::Pass, "credentials_none"));
     }
     let finding = Finding::advice(RULE.code, Status::Warning, "credentials_found");
-    Some(found::tell(finding, &all, name).remedy("erase_credentials", remedies::erase(&found::in_homes(&all))))
+    Some(
+        found::tell(finding, &all, name)
+            .destructive_remedy("erase_credentials", remedies::erase(&found::in_homes(&all))),
+    )
 }
 
 fn name(kind: &str) -> &str {

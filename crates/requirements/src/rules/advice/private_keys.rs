@@ -43,7 +43,10 @@ fn judge(subject: &Subject) -> Option<Finding> {
     };
     all.extend(encrypted);
     let finding = Finding::advice(RULE.code, Status::Warning, reason);
-    Some(found::tell(finding, &all, name).remedy("erase_private_keys", remedies::erase(&found::in_homes(&all))))
+    Some(
+        found::tell(finding, &all, name)
+            .destructive_remedy("erase_private_keys", remedies::erase(&found::in_homes(&all))),
+    )
 }
 
 /// The format of a key as its users call it.
