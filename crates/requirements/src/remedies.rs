@@ -2,6 +2,7 @@
 
 mod boot;
 mod leftovers;
+mod network;
 
 use lotse_guest::Fact;
 
@@ -12,6 +13,7 @@ pub(crate) use self::boot::{
 use crate::Subject;
 
 pub(crate) use leftovers::{delete, erase, free_space, install_growers, path_word, renew_machine_id};
+pub(crate) use network::{drop_hwaddr, set_aside, start_network_program};
 
 /// The tools that a distribution installs packages with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -173,6 +173,10 @@ pub(crate) fn settings(files: &Files<'_>, around: &Around<'_>) -> Settings {
                 Some(unknown) => Fact::Unknown(unknown.clone()),
                 None => Fact::Known(switches::network_disabled(&config)),
             },
+            network_settings: match &templated {
+                Some(unknown) => Fact::Unknown(unknown.clone()),
+                None => Fact::from(switches::network_settings(&config)),
+            },
             switches: match templated {
                 Some(unknown) => Fact::Unknown(unknown),
                 None => Fact::from(switches::read(files, &config)),

@@ -3,8 +3,9 @@
 use super::{config::Config, seeds::is_true};
 use crate::{
     Evidence, FileKind,
-    facts::{Setting, Switches},
+    facts::{Interface, Setting, Switches},
     files::{Files, Read},
+    network::settings,
     yaml::{Kind, Value},
 };
 
@@ -47,6 +48,21 @@ pub(super) fn network_disabled(config: &Config) -> Setting<bool> {
             from: None,
         },
     }
+}
+
+/// Other settings of `network`: by its own order (`network_config_sources`) cloud-init takes them before a datasource's.
+pub(super) fn network_settings(config: &Config) -> Read<Option<Vec<Interface>>> {
+    let Some(entry) = config.value.entry("network") else {
+        return Ok(None);
+    };
+    // A mapping may stand in one of the same name.
+    let network = entry.value.get("network").unwrap_or(&entry.value);
+    let is_disabled = network.get("config").and_then(Value::text) == Some("disabled");
+    if is_disabled || network.kind == Kind::Null {
+        return Ok(None);
+    }
+    let path = config.evidence(entry.place).path.unwrap_or_default();
+    settings::interfaces(network, &path).map(Some)
 }
 
 /// `cloudinit.util.is_true`.

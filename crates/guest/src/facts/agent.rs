@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Evidence, Fact};
+use super::{Evidence, Fact, Interface};
 
 /// The program that configures a VM at its first start.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,6 +110,9 @@ pub struct CloudInit {
     pub seeds: Fact<Vec<Evidence>>,
     /// True when cloud-init leaves the network alone (`network: {config: disabled}`).
     pub network_disabled: Fact<Setting<bool>>,
+    /// Network settings that stand in its own files, as installers leave them: they win over what the new VM is told.
+    /// `None` when there are none.
+    pub network_settings: Fact<Option<Vec<Interface>>>,
     /// The switches below, as far as a template does not decide them at boot.
     pub switches: Fact<Switches>,
 }

@@ -10,6 +10,7 @@ mod netplan;
 mod network_manager;
 mod networkd;
 mod rc_conf;
+pub(crate) mod settings;
 
 use crate::{
     Evidence, Fact, FileTree, Unknown,

@@ -82,6 +82,13 @@ pub(super) fn read(files: &Files<'_>) -> Read<Settings> {
     Ok(all.finish())
 }
 
+/// What one mapping `network` says that stands in another program's file.
+pub(super) fn of_settings(network: &Map, path: &str) -> Vec<Interface> {
+    let mut all = Merged::default();
+    all.file(network, path);
+    all.finish().interfaces
+}
+
 #[derive(Debug, Default)]
 struct Merged {
     /// Section and name, in the order in which they came first.

@@ -52,6 +52,8 @@ pub const RULES: &[Rule] = &[
     advice::architecture::RULE,
     advice::several_systems::RULE,
     // Is it reachable, and does it let its owner in?
+    advice::network_address::RULE,
+    advice::network_card::RULE,
     // Does it become a machine of its own?
     advice::machine_id::RULE,
     // What would be given away?

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper that finds nothing has failed its test")]
 
 mod leftovers;
+mod network;
 mod reports;
 mod rules;
 mod start;

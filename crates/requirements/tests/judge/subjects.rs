@@ -274,6 +274,7 @@ pub(crate) fn all() -> Vec<Subject> {
         programs(),
         crate::start::subjects(),
         crate::leftovers::subjects(),
+        crate::network::subjects(),
     ]
     .concat()
 }

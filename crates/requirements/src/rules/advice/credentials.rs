@@ -68,8 +68,8 @@ const NAMES: &[(&str, &str)] = &[
 
 fn judge(subject: &Subject) -> Option<Finding> {
     let (facts, _) = unix(subject)?;
+    // Where the whole system is not read, the requirements say so.
     let Fact::Known(leftovers) = &facts.leftovers else {
-        // The finding on private keys says so.
         return None;
     };
     let all: Vec<&Found> = match &leftovers.credentials {

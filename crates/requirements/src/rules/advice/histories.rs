@@ -21,8 +21,8 @@ pub(in crate::rules) const RULE: Rule = Rule {
 
 fn judge(subject: &Subject) -> Option<Finding> {
     let (facts, _) = unix(subject)?;
+    // Where the whole system is not read, the requirements say so.
     let Fact::Known(leftovers) = &facts.leftovers else {
-        // The finding on private keys says so.
         return None;
     };
     let (histories, traces) = match (&leftovers.histories, &leftovers.traces) {

@@ -22,8 +22,8 @@ fn judge(subject: &Subject) -> Option<Finding> {
     if system.family != "linux" {
         return None;
     }
+    // Where the whole system is not read, the requirements say so.
     let Fact::Known(leftovers) = &facts.leftovers else {
-        // The finding on private keys says so.
         return None;
     };
     let id = match &leftovers.machine_id {

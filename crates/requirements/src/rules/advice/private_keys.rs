@@ -24,12 +24,13 @@ pub(in crate::rules) const RULE: Rule = Rule {
 
 fn judge(subject: &Subject) -> Option<Finding> {
     let (facts, _) = unix(subject)?;
-    let keys = match &facts.leftovers {
+    // Where the whole system is not read, the requirements say so.
+    let Fact::Known(leftovers) = &facts.leftovers else {
+        return None;
+    };
+    let keys = match &leftovers.private_keys {
         Fact::Unknown(unknown) => return Some(Finding::advice_unknown(RULE.code, unknown)),
-        Fact::Known(leftovers) => match &leftovers.private_keys {
-            Fact::Unknown(unknown) => return Some(Finding::advice_unknown(RULE.code, unknown)),
-            Fact::Known(keys) => keys,
-        },
+        Fact::Known(keys) => keys,
     };
     // Those that anybody can use stand first.
     let (encrypted, mut all): (Vec<&Found>, Vec<&Found>) = keys

@@ -50,9 +50,8 @@ fn judge(subject: &Subject) -> Option<Finding> {
     if system.family != "linux" || !is_cloud_init {
         return None;
     }
-    let space = match &facts.space {
-        Fact::Unknown(unknown) => return Some(Finding::advice_unknown(RULE.code, unknown)),
-        Fact::Known(space) => space,
+    let Fact::Known(space) = &facts.space else {
+        return None;
     };
     let warning = |reason| Finding::advice(RULE.code, Status::Warning, reason);
     if !root.layers.is_empty() {
