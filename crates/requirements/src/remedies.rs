@@ -1,6 +1,8 @@
 //! Exact commands for a remedy: packages and services by the image's distribution, and file names quoted for a shell.
 
 mod boot;
+pub(crate) mod cloud_init;
+pub(crate) mod command_line;
 mod leftovers;
 mod network;
 
@@ -134,6 +136,34 @@ pub(crate) fn update_cloud_init(subject: &Subject) -> Vec<String> {
     distribution(subject)
         .map(|distribution| install(distribution.packages, "cloud-init"))
         .unwrap_or_default()
+}
+
+/// Removes another program that sets VMs up; `None` where no command would be exact.
+pub(crate) fn remove_agent(subject: &Subject, kind: &str) -> Option<String> {
+    let packages = distribution(subject)?.packages;
+    let facts = subject.facts.as_ref().ok()?;
+    let is_ubuntu = matches!(
+        &facts.system,
+        Fact::Known(Some(system)) if system.distribution.as_deref() == Some("ubuntu")
+    );
+    let package = match (kind, packages) {
+        ("waagent", Packages::Apt) if is_ubuntu => "walinuxagent",
+        ("waagent", Packages::Apt) => "waagent",
+        ("waagent", Packages::Dnf | Packages::Yum) => "WALinuxAgent",
+        ("waagent", Packages::Zypper) => "python-azure-agent",
+        ("google-guest-agent", _) => "google-guest-agent",
+        ("tiny-cloud", Packages::Apk) => "tiny-cloud",
+        _ => return None,
+    };
+    let command = match packages {
+        Packages::Apt => "apt-get purge --yes",
+        Packages::Dnf => "dnf remove --assumeyes",
+        Packages::Yum => "yum remove --assumeyes",
+        Packages::Apk => "apk del",
+        Packages::Pacman => "pacman --remove --noconfirm",
+        Packages::Zypper => "zypper --non-interactive remove",
+    };
+    Some(format!("{command} {package}"))
 }
 
 /// Brings the SSH server and has it started at boot.

@@ -55,6 +55,14 @@ pub const RULES: &[Rule] = &[
     advice::network_address::RULE,
     advice::network_card::RULE,
     // Does it become a machine of its own?
+    advice::ignition_platform::RULE,
+    advice::cloud_init_instance::RULE,
+    advice::cloud_init_seed::RULE,
+    advice::cloud_init_skipped_files::RULE,
+    advice::cloud_init_network::RULE,
+    advice::cloud_init_hostname::RULE,
+    advice::cloud_init_password_login::RULE,
+    advice::other_agents::RULE,
     advice::machine_id::RULE,
     // What would be given away?
     advice::private_keys::RULE,

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper that finds nothing has failed its test")]
 
+mod agent;
 mod leftovers;
 mod network;
 mod reports;

@@ -6,7 +6,7 @@ use crate::subjects::{
 use std::collections::BTreeMap;
 
 use lotse_guest::{
-    Evidence, Fact, Unknown,
+    Fact, Unknown,
     facts::{Boot, Partition, Root, TableKind},
 };
 use lotse_requirements::{
@@ -284,31 +284,6 @@ fn an_agent_counts_when_it_is_named_recent_and_runs() {
 }
 
 #[test]
-fn what_switched_cloud_init_off_is_undone_exactly() {
-    let off = |because: &str, path: &str| {
-        with_agent(|agent| {
-            agent.enabled = Fact::Known(false);
-            agent.disabled_because = Some(because.to_owned());
-            agent.evidence.insert(0, Evidence::path(path));
-        })
-    };
-    for (subject, expected) in [
-        (
-            off("disabled_file", "/etc/cloud/cloud-init.disabled"),
-            vec!["rm /etc/cloud/cloud-init.disabled"],
-        ),
-        (
-            off("masked", "/etc/systemd/system/cloud-final.service"),
-            vec!["systemctl unmask cloud-final.service"],
-        ),
-        (off("masked", "/etc/systemd/system/cloud; rm -rf /"), vec![]),
-    ] {
-        assert_eq!(status(&subject, "cloud_agent"), Status::Fail);
-        assert_eq!(commands(&subject, "cloud_agent"), expected);
-    }
-}
-
-#[test]
 fn config_drive_comes_before_nocloud() {
     let path = "/etc/cloud/cloud.cfg.d/90_dpkg.cfg";
     for (list, expected) in [
@@ -333,7 +308,7 @@ fn config_drive_comes_before_nocloud() {
 
 #[test]
 fn the_drop_in_wins_over_the_file_that_decided() {
-    let command = |decider: &str| commands(&with_list(&["None"], decider, false), "datasource_order");
+    let command = |decider: &str| commands(&with_list(&["NoCloud"], decider, false), "datasource_order");
     let content = "echo 'datasource_list: [ ConfigDrive, NoCloud, None ]' >";
     for decider in [
         "/etc/cloud/cloud.cfg",
@@ -350,7 +325,12 @@ fn the_drop_in_wins_over_the_file_that_decided() {
         command("/etc/cloud/cloud.cfg.d/99-installer.cfg"),
         [format!("{content} /etc/cloud/cloud.cfg.d/zz-ccloud.cfg")]
     );
-    let last = with_list(&["None"], "/etc/cloud/cloud.cfg.d/zzz.cfg", false);
+    assert_eq!(
+        command("/etc/cloud/cloud.cfg.d/zzz.cfg"),
+        [format!("{content} /etc/cloud/cloud.cfg.d/zzzz-ccloud.cfg")]
+    );
+    // The kernel's command line is stronger than every file.
+    let last = with_list(&["None"], "/boot/grub/grub.cfg", false);
     assert_eq!(
         finding(&last, "datasource_order").remedy.unwrap().code,
         "edit_datasource_list"

@@ -273,6 +273,7 @@ pub(crate) fn all() -> Vec<Subject> {
         systems(),
         programs(),
         crate::start::subjects(),
+        crate::agent::subjects(),
         crate::leftovers::subjects(),
         crate::network::subjects(),
     ]
@@ -325,6 +326,7 @@ fn systems() -> Vec<Subject> {
         ),
         with_list(&["None"], "/etc/cloud/cloud.cfg.d/99-installer.cfg", false),
         with_list(&["None"], "/etc/cloud/cloud.cfg.d/zzz.cfg", false),
+        with_list(&["None"], "/boot/grub/grub.cfg", false),
         with_list(&["Ec2", "OpenStack"], "/etc/cloud/cloud.cfg", false),
         bare("debian", "12"),
         bare("alpine", "3.22"),

@@ -4,15 +4,23 @@
 pub(in crate::rules) mod architecture;
 pub(in crate::rules) mod authorized_keys;
 pub(in crate::rules) mod boot_loader;
+pub(in crate::rules) mod cloud_init_hostname;
+pub(in crate::rules) mod cloud_init_instance;
+pub(in crate::rules) mod cloud_init_network;
+pub(in crate::rules) mod cloud_init_password_login;
+pub(in crate::rules) mod cloud_init_seed;
+pub(in crate::rules) mod cloud_init_skipped_files;
 pub(in crate::rules) mod credentials;
 mod found;
 pub(in crate::rules) mod free_space;
 pub(in crate::rules) mod histories;
+pub(in crate::rules) mod ignition_platform;
 pub(in crate::rules) mod kernel;
 pub(in crate::rules) mod machine_id;
 mod network;
 pub(in crate::rules) mod network_address;
 pub(in crate::rules) mod network_card;
+pub(in crate::rules) mod other_agents;
 pub(in crate::rules) mod private_keys;
 pub(in crate::rules) mod room_to_grow;
 pub(in crate::rules) mod root_device;
@@ -22,7 +30,7 @@ pub(in crate::rules) mod virtio_drivers;
 
 use lotse_guest::{
     Fact, Facts, Unknown,
-    facts::{Boot, DevicePurpose, DeviceReference, System},
+    facts::{Boot, CloudInit, DevicePurpose, DeviceReference, System},
 };
 
 use crate::{Finding, Status, Subject};
@@ -65,6 +73,15 @@ fn is_content_link(name: &str) -> bool {
             name.strip_prefix("/dev/disk/by-id/")
                 .is_some_and(|link| link.starts_with(start))
         })
+}
+
+/// What cloud-init is told to do, where it is the program that sets VMs up and its settings could be read.
+fn cloud_init(subject: &Subject) -> Option<(&Facts, &CloudInit)> {
+    let (facts, _) = unix(subject)?;
+    match &facts.cloud_init {
+        Fact::Known(Some(cloud_init)) => Some((facts, cloud_init)),
+        _ => None,
+    }
 }
 
 impl Finding {
