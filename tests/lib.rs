@@ -7,6 +7,8 @@ pub mod e2e {
     pub mod window;
 }
 #[cfg(target_os = "linux")]
+pub mod faults;
+#[cfg(target_os = "linux")]
 mod process;
 pub mod provided;
 pub mod random;

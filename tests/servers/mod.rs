@@ -267,6 +267,12 @@ fn logs(folder: &Path) -> String {
     text
 }
 
+/// A port of the loopback address that nobody uses now.
+pub(crate) fn free_port() -> Result<u16> {
+    let [port] = ports::free::<1>()?;
+    Ok(port)
+}
+
 /// The name of the user that runs this.
 fn user() -> Result<String> {
     let mut id = std::process::Command::new("id");
