@@ -14,6 +14,8 @@ pub mod provided;
 pub mod random;
 #[cfg(target_os = "linux")]
 pub mod servers;
+#[cfg(target_os = "linux")]
+pub mod sending;
 pub mod stored;
 
 /// Why a test could not go on; any error will do.
