@@ -13,9 +13,9 @@ mod process;
 pub mod provided;
 pub mod random;
 #[cfg(target_os = "linux")]
-pub mod servers;
-#[cfg(target_os = "linux")]
 pub mod sending;
+#[cfg(target_os = "linux")]
+pub mod servers;
 pub mod stored;
 
 /// Why a test could not go on; any error will do.

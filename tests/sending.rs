@@ -8,8 +8,8 @@ use std::{
 
 use lotse_cloud::{S3, http_client};
 use lotse_transfer::{
-    CancellationToken, JobState, Journal, JournalError, NewJob, PlanError, Retry, SendError, SourceError, SourceIdentity,
-    Stall, Steering, Target as _,
+    CancellationToken, JobState, Journal, JournalError, NewJob, PlanError, Retry, SendError, SourceError,
+    SourceIdentity, Stall, Steering, Target as _,
 };
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +28,8 @@ pub struct Order {
     pub key: String,
     /// Size of the parts in bytes; `None`: as planned for a file of its size.
     pub part_size: Option<u64>,
+    /// Most parts on the way at the same time; `None`: as in the program.
+    pub workers: Option<u32>,
     /// `None`: as in the program.
     pub patience: Option<Patience>,
 }
@@ -128,11 +130,7 @@ pub async fn send(order: &Order, cancel: &CancellationToken) -> Result<Outcome> 
     Ok(outcome)
 }
 
-async fn attempt(
-    order: &Order,
-    cancel: &CancellationToken,
-    outcome: &mut Outcome,
-) -> std::result::Result<(), Error> {
+async fn attempt(order: &Order, cancel: &CancellationToken, outcome: &mut Outcome) -> std::result::Result<(), Error> {
     let target = S3::new(order.access.config(false), http_client()?)?;
     let journal = Journal::open(&order.journal)?;
     let mut known = journal.jobs()?.into_iter().find(|job| job.key == order.key);
@@ -186,6 +184,9 @@ fn steering(order: &Order, cancel: &CancellationToken) -> Steering {
         cancel: cancel.clone(),
         ..Steering::default()
     };
+    if let Some(workers) = order.workers {
+        steering.workers = workers;
+    }
     if let Some(patience) = order.patience {
         steering.retry = Retry {
             first: Duration::from_millis(patience.first),

@@ -22,7 +22,7 @@ use hyper_util::{
 use jiff::Timestamp;
 use tokio::{
     net::{TcpListener, TcpSocket},
-    sync::Notify,
+    sync::{Notify, watch},
     task::JoinSet,
 };
 use url::Url;
@@ -62,6 +62,8 @@ struct Shared {
     state: Mutex<State>,
     /// Wakes whoever accepts connections: the network goes or comes back.
     changed: Notify,
+    /// True while a request is held.
+    held: watch::Sender<bool>,
 }
 
 #[derive(Default)]
@@ -69,6 +71,8 @@ struct State {
     script: Script,
     sent: Sent,
     offline: bool,
+    /// Moments that have passed.
+    moments: u64,
 }
 
 impl Proxy {
@@ -82,10 +86,13 @@ impl Proxy {
         let shared = Arc::new(Shared {
             server: server.clone(),
             // A connection for each request: none that the server has closed meanwhile.
-            client: Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build_http(),
+            client: Client::builder(TokioExecutor::new())
+                .pool_max_idle_per_host(0)
+                .build_http(),
             part_bytes: Arc::default(),
             state: Mutex::default(),
             changed: Notify::new(),
+            held: watch::Sender::new(false),
         });
         let listener = listen(address)?;
         let accepting = tokio::spawn(accept(shared.clone(), address, listener));
@@ -109,7 +116,28 @@ impl Proxy {
         let mut state = self.shared.state();
         state.script = script.into();
         state.sent = Sent::default();
+        state.moments = 0;
+        self.shared.held.send_replace(false);
         self.shared.part_bytes.store(0, Ordering::Relaxed);
+    }
+
+    /// From now on this happens; counting goes on.
+    pub fn go_on(&self, script: impl Into<Script>) {
+        let mut state = self.shared.state();
+        state.script = script.into();
+        state.moments = 0;
+        self.shared.held.send_replace(false);
+    }
+
+    /// Waits until a request is held.
+    pub async fn held(&self) {
+        // The sender lives as long as this.
+        _ = self.shared.held.subscribe().wait_for(|held| *held).await;
+    }
+
+    /// Lets the held request go on.
+    pub fn release(&self) {
+        self.shared.held.send_replace(false);
     }
 
     /// What came in since [`Proxy::play`].
@@ -130,6 +158,20 @@ impl Drop for Proxy {
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A request is at a moment at which it may be held.
+    async fn moment(&self) {
+        let held = {
+            let mut state = self.state();
+            state.moments += 1;
+            state.script.hold == Some(state.moments)
+        };
+        if held {
+            let mut released = self.held.subscribe();
+            self.held.send_replace(true);
+            _ = released.wait_for(|held| !held).await;
+        }
     }
 
     fn set_offline(&self, offline: bool) {
@@ -206,8 +248,12 @@ async fn serve(
             passing
         }
     });
+    shared.moment().await;
     match exchange(&shared, &wire, request, fault).await {
-        Ok(response) => Ok(response),
+        Ok(response) => {
+            shared.moment().await;
+            Ok(response)
+        }
         Err(error) => {
             // The server went away, or was cut off: so is the client.
             tracing::debug!(%error, "not passed on");

@@ -157,6 +157,8 @@ impl Rule {
 pub struct Script {
     rules: Vec<Rule>,
     storm: Option<Storm>,
+    /// The moment at which a request is held.
+    pub(super) hold: Option<u64>,
 }
 
 /// Faults by chance.
@@ -173,7 +175,10 @@ struct Storm {
 
 impl From<Vec<Rule>> for Script {
     fn from(rules: Vec<Rule>) -> Script {
-        Script { rules, storm: None }
+        Script {
+            rules,
+            ..Script::default()
+        }
     }
 }
 
@@ -187,8 +192,18 @@ impl Script {
             left: faults,
         };
         Script {
-            rules: Vec::new(),
             storm: Some(storm),
+            ..Script::default()
+        }
+    }
+
+    /// Holds a request at this moment, counted from 1 over all requests. Each has two: nothing of it has been passed on yet; the server has
+    /// answered and the client does not know yet.
+    #[must_use]
+    pub fn hold_at(self, moment: u64) -> Script {
+        Script {
+            hold: Some(moment),
+            ..self
         }
     }
 

@@ -1,6 +1,9 @@
 //! One connection of a client: how it ends is decided while requests are served.
 
-use std::{future::poll_fn, sync::{Arc, OnceLock}};
+use std::{
+    future::poll_fn,
+    sync::{Arc, OnceLock},
+};
 
 use futures::future::BoxFuture;
 use hyper::{Request, Response, body::Incoming, server::conn::http1, service::Service};
