@@ -52,6 +52,14 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
             commands::uploads::cancel_upload,
             commands::uploads::cancel_all_uploads,
             commands::uploads::resume_upload,
+            commands::uploads::resume_all_uploads,
+            commands::uploads::pause_upload,
+            commands::uploads::pause_all_uploads,
+            commands::uploads::move_upload,
+            commands::uploads::restart_upload,
+            commands::uploads::relocate_upload,
+            commands::uploads::settings,
+            commands::uploads::save_settings,
             commands::uploads::forget_upload,
         ])
         .run(tauri::generate_context!())?;

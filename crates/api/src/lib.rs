@@ -348,10 +348,18 @@ impl From<lotse_app::Connection> for Connection {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
 #[serde(rename_all = "snake_case")]
 pub enum UploadState {
-    /// Written down; waits for its turn.
+    /// Written down; waits for its turn, or for its hours.
     Queued,
+    /// File and service are compared with what the journal says of an earlier run.
+    Checking,
     /// Parts are being sent.
     Uploading,
+    /// Stopped by the person, until it is resumed.
+    Paused,
+    /// The service cannot be reached; goes on by itself.
+    WaitingForNetwork,
+    /// The service does not accept the sign-in any more.
+    WaitingForSignIn,
     /// All parts have arrived; the object is put together and compared.
     Verifying,
     /// The service makes an image of it.
@@ -368,18 +376,57 @@ pub enum UploadState {
 
 impl From<lotse_app::UploadState> for UploadState {
     fn from(state: lotse_app::UploadState) -> Self {
+        let lotse_app::UploadState::Job(state) = state else {
+            return Self::Interrupted;
+        };
         match state {
-            lotse_app::UploadState::Interrupted => Self::Interrupted,
-            lotse_app::UploadState::Job(JobState::Queued) => Self::Queued,
-            lotse_app::UploadState::Job(
-                JobState::Checking | JobState::Uploading | JobState::WaitingForNetwork | JobState::WaitingForSignIn,
-            ) => Self::Uploading,
-            lotse_app::UploadState::Job(JobState::Paused) => Self::Interrupted,
-            lotse_app::UploadState::Job(JobState::Verifying) => Self::Verifying,
-            lotse_app::UploadState::Job(JobState::Importing) => Self::Importing,
-            lotse_app::UploadState::Job(JobState::Done) => Self::Done,
-            lotse_app::UploadState::Job(JobState::Failed) => Self::Failed,
-            lotse_app::UploadState::Job(JobState::Cancelled) => Self::Cancelled,
+            JobState::Queued => Self::Queued,
+            JobState::Checking => Self::Checking,
+            JobState::Uploading => Self::Uploading,
+            JobState::Paused => Self::Paused,
+            JobState::WaitingForNetwork => Self::WaitingForNetwork,
+            JobState::WaitingForSignIn => Self::WaitingForSignIn,
+            JobState::Verifying => Self::Verifying,
+            JobState::Importing => Self::Importing,
+            JobState::Done => Self::Done,
+            JobState::Failed => Self::Failed,
+            JobState::Cancelled => Self::Cancelled,
+        }
+    }
+}
+
+/// How long an upload will still take, as coarse as anybody can know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
+pub struct TimeLeft {
+    /// In what it is told.
+    pub unit: TimeUnit,
+    /// How many of them; 0 minutes: less than one.
+    #[ts(type = "number")]
+    pub count: u64,
+}
+
+/// Units of [`TimeLeft`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum TimeUnit {
+    /// Minutes.
+    Minute,
+    /// Hours.
+    Hour,
+    /// Days.
+    Day,
+}
+
+impl From<lotse_app::TimeLeft> for TimeLeft {
+    fn from(left: lotse_app::TimeLeft) -> Self {
+        let unit = match left.unit {
+            lotse_app::TimeUnit::Minute => TimeUnit::Minute,
+            lotse_app::TimeUnit::Hour => TimeUnit::Hour,
+            lotse_app::TimeUnit::Day => TimeUnit::Day,
+        };
+        Self {
+            unit,
+            count: left.count,
         }
     }
 }
@@ -406,9 +453,13 @@ pub struct Upload {
     /// Moving average; null until it can be told.
     #[ts(type = "number | null")]
     pub bytes_per_second: Option<u64>,
+    /// Until all bytes have arrived; null until it can be told.
+    pub time_left: Option<TimeLeft>,
+    /// When the hours in which uploads may run begin (RFC 3339); null when it does not wait for them.
+    pub starts_at: Option<String>,
     /// The image, once the service was asked to make it.
     pub image_id: Option<String>,
-    /// Why it failed.
+    /// Why it failed, or what it waits for.
     pub error: Option<ApiError>,
     /// When it was asked for (RFC 3339).
     pub created: String,
@@ -425,10 +476,63 @@ impl From<lotse_app::Upload> for Upload {
             acknowledged: upload.acknowledged,
             total: upload.total,
             bytes_per_second: upload.bytes_per_second,
+            time_left: upload.time_left.map(TimeLeft::from),
+            starts_at: upload.starts_at.map(|at| at.to_string()),
             image_id: upload.image_id,
             error: upload.failure.map(ApiError::from),
             created: upload.created.to_string(),
         }
+    }
+}
+
+/// What a person has chosen for all uploads.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct Settings {
+    /// How many uploads run at the same time, from 1 to 4.
+    pub at_once: u32,
+    /// Bytes a second that all uploads take together, at least 1000; null for no limit.
+    #[ts(type = "number | null")]
+    pub bytes_per_second: Option<u64>,
+    /// The hours in which uploads may run; null for always.
+    pub hours: Option<Hours>,
+    /// Keeps the computer from falling asleep while an upload runs.
+    pub keep_awake: bool,
+}
+
+/// Hours of the day by the computer's clock, over midnight where the second is the earlier one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct Hours {
+    /// `HH:MM`, included.
+    pub from: String,
+    /// `HH:MM`, not included.
+    pub until: String,
+}
+
+impl From<lotse_app::Settings> for Settings {
+    fn from(settings: lotse_app::Settings) -> Self {
+        Self {
+            at_once: settings.at_once,
+            bytes_per_second: settings.bytes_per_second,
+            hours: settings.hours.map(|hours| Hours {
+                from: hours.from().strftime("%H:%M").to_string(),
+                until: hours.until().strftime("%H:%M").to_string(),
+            }),
+            keep_awake: settings.keep_awake,
+        }
+    }
+}
+
+impl TryFrom<Settings> for lotse_app::Settings {
+    type Error = lotse_app::Error;
+
+    fn try_from(settings: Settings) -> Result<Self, lotse_app::Error> {
+        let hours = |hours: Hours| lotse_app::Hours::parse(&format!("{}-{}", hours.from, hours.until));
+        Ok(Self {
+            at_once: settings.at_once,
+            bytes_per_second: settings.bytes_per_second,
+            hours: settings.hours.map(hours).transpose()?,
+            keep_awake: settings.keep_awake,
+        })
     }
 }
 

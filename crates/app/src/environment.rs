@@ -1,8 +1,8 @@
 //! Time, randomness and folders: what the domain is given rather than takes, so that tests can drive it.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::mpsc, thread};
 
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 
 use crate::Error;
 
@@ -11,11 +11,55 @@ pub trait Environment: Send + Sync {
     /// The time now.
     fn now(&self) -> Timestamp;
 
+    /// The time zone of the person's clock.
+    fn time_zone(&self) -> TimeZone;
+
+    /// Keeps the computer from falling asleep until the answer is dropped, as far as the system lets it.
+    fn keep_awake(&self) -> Awake;
+
     /// Fills `buf` with bytes that nobody can guess.
     ///
     /// # Errors
     /// When the system has no randomness to give (code `no_randomness`).
     fn random(&self, buf: &mut [u8]) -> Result<(), Error>;
+}
+
+/// While it lives, the computer does not fall asleep by itself.
+#[derive(Debug)]
+pub struct Awake {
+    /// The thread that holds the system's lock waits until this is dropped.
+    _held: Option<mpsc::Sender<()>>,
+}
+
+impl Awake {
+    /// Holds nothing: for tests, and where the system has no such lock.
+    pub fn nothing() -> Self {
+        Self { _held: None }
+    }
+
+    /// Asks the system. In a thread of its own, for Windows binds the request to the thread that makes it and Linux answers
+    /// over a bus that may keep one waiting.
+    fn hold() -> Self {
+        let (held, released) = mpsc::channel();
+        let spawned = thread::Builder::new().name("keep-awake".to_owned()).spawn(move || {
+            let lock = keepawake::Builder::default()
+                .idle(true)
+                .sleep(true)
+                .app_name("Imagelotse")
+                .app_reverse_domain("de.imagelotse.desktop")
+                .reason("Imagelotse")
+                .create();
+            if let Err(error) = &lock {
+                // No bus, no such service: the upload runs all the same and is resumed after a sleep.
+                tracing::info!(%error, "the computer cannot be kept awake");
+            }
+            // An error, too, means that nobody holds it any more.
+            _ = released.recv();
+        });
+        Self {
+            _held: spawned.is_ok().then_some(held),
+        }
+    }
 }
 
 /// The computer's own clock and randomness.
@@ -25,6 +69,14 @@ pub struct SystemEnvironment;
 impl Environment for SystemEnvironment {
     fn now(&self) -> Timestamp {
         Timestamp::now()
+    }
+
+    fn time_zone(&self) -> TimeZone {
+        TimeZone::system()
+    }
+
+    fn keep_awake(&self) -> Awake {
+        Awake::hold()
     }
 
     fn random(&self, buf: &mut [u8]) -> Result<(), Error> {

@@ -16,6 +16,7 @@ pub struct Error {
 impl Error {
     /// The codes that this crate adds to those of the rooms below it.
     pub const CODES: &[&str] = &[
+        "at_once_out_of_range",
         "cancel_incomplete",
         "check_aborted",
         "connection_unknown",
@@ -27,16 +28,22 @@ impl Error {
         "details_tag_invalid",
         "details_too_many_tags",
         "file_name_not_unicode",
+        "hours_empty",
+        "hours_invalid",
         "image_mismatch",
+        "limit_invalid",
+        "limit_too_slow",
         "no_home_folder",
         "no_randomness",
         "nothing_to_script",
         "region_unknown",
         "report_unreadable",
+        "settings_not_written",
         "upload_busy_elsewhere",
         "upload_details_unreadable",
         "upload_final",
         "upload_not_final",
+        "upload_not_pausable",
         "upload_unknown",
     ];
 

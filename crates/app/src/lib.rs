@@ -10,18 +10,21 @@ mod export;
 mod facts;
 mod images;
 mod rate;
+mod settings;
 mod uploads;
 
 pub use check::{Checked, check};
 pub use connections::{Connection, ConnectionKind, PRACTICE};
 pub use details::{Distribution, ImageDetails, Suggestion};
-pub use environment::{Environment, SystemEnvironment, data_folder};
+pub use environment::{Awake, Environment, SystemEnvironment, data_folder};
 pub use error::Error;
 pub use export::{ExportFormat, export};
 pub use facts::facts;
 pub use images::{Image, ImageList};
 pub use lotse_words::Language;
-pub use uploads::{Upload, UploadRequest, UploadState, Uploads, upload_id};
+pub use rate::{TimeLeft, TimeUnit};
+pub use settings::{MOST_AT_ONCE, SLOWEST_LIMIT, Settings};
+pub use uploads::{Hours, Upload, UploadRequest, UploadState, Uploads, upload_id};
 
 use std::{path::Path, sync::Arc};
 

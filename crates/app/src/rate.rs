@@ -38,6 +38,46 @@ impl Rate {
     }
 }
 
+/// How long something will still take, as coarse as anybody can know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TimeLeft {
+    /// In what it is told.
+    pub unit: TimeUnit,
+    /// How many of them; no minute means: less than one.
+    pub count: u64,
+}
+
+/// Units of [`TimeLeft`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TimeUnit {
+    /// 60 seconds.
+    Minute,
+    /// 60 minutes.
+    Hour,
+    /// 24 hours.
+    Day,
+}
+
+impl TimeLeft {
+    /// For so many bytes at so many a second; `None` where that cannot be told.
+    pub(crate) fn of(bytes: u64, bytes_per_second: Option<u64>) -> Option<Self> {
+        const MINUTE: u64 = 60;
+        const HOUR: u64 = 60 * MINUTE;
+        const DAY: u64 = 24 * HOUR;
+        let seconds = bytes.checked_div(bytes_per_second?)?;
+        let rounded = |unit: u64, step: u64| seconds.div_ceil(unit).next_multiple_of(step);
+        let (unit, count) = match seconds {
+            0..MINUTE => (TimeUnit::Minute, 0),
+            // The longer it takes the less is known: 7, then 15, then 50 minutes.
+            _ if seconds < 10 * MINUTE => (TimeUnit::Minute, rounded(MINUTE, 1)),
+            _ if seconds < 55 * MINUTE => (TimeUnit::Minute, rounded(MINUTE, 5)),
+            _ if seconds < 36 * HOUR => (TimeUnit::Hour, rounded(HOUR, 1)),
+            _ => (TimeUnit::Day, rounded(DAY, 1)),
+        };
+        Some(Self { unit, count })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,5 +114,25 @@ mod tests {
             Some(1_000_000),
             "half a minute later the old speed must be forgotten"
         );
+    }
+
+    #[test]
+    fn the_time_left_is_told_in_coarse_words() {
+        let left = |seconds: u64| {
+            let left = TimeLeft::of(seconds * 1000, Some(1000)).unwrap();
+            (left.count, left.unit)
+        };
+        assert_eq!(left(0), (0, TimeUnit::Minute));
+        assert_eq!(left(59), (0, TimeUnit::Minute));
+        assert_eq!(left(60), (1, TimeUnit::Minute));
+        assert_eq!(left(61), (2, TimeUnit::Minute), "rather less late than promised");
+        assert_eq!(left(9 * 60), (9, TimeUnit::Minute));
+        assert_eq!(left(11 * 60), (15, TimeUnit::Minute));
+        assert_eq!(left(54 * 60), (55, TimeUnit::Minute));
+        assert_eq!(left(55 * 60), (1, TimeUnit::Hour));
+        assert_eq!(left(35 * 3600 + 1), (36, TimeUnit::Hour));
+        assert_eq!(left(36 * 3600), (2, TimeUnit::Day));
+        assert_eq!(TimeLeft::of(5, None), None);
+        assert_eq!(TimeLeft::of(5, Some(0)), None, "a link that stands still ends nowhere");
     }
 }

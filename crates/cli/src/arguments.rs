@@ -71,7 +71,28 @@ pub(crate) enum Command {
     Upload(Wish),
     Resume {
         id: Option<String>,
+        #[arg(long, conflicts_with = "id")]
+        all: bool,
     },
+    Pause {
+        #[arg(required_unless_present = "all")]
+        id: Option<String>,
+        #[arg(long, conflicts_with = "id")]
+        all: bool,
+    },
+    Move {
+        id: String,
+        #[arg(long)]
+        before: Option<String>,
+    },
+    Restart {
+        id: String,
+    },
+    Relocate {
+        id: String,
+        file: PathBuf,
+    },
+    Settings(Choice),
     Uploads {
         #[arg(long)]
         json: bool,
@@ -135,6 +156,21 @@ pub(crate) struct Wish {
     pub(crate) notes: String,
     #[arg(long)]
     pub(crate) anyway: bool,
+}
+
+/// What is chosen for all uploads; what is not named stays.
+#[derive(Debug, Args)]
+pub(crate) struct Choice {
+    #[arg(long)]
+    pub(crate) limit: Option<String>,
+    #[arg(long)]
+    pub(crate) hours: Option<String>,
+    #[arg(long)]
+    pub(crate) at_once: Option<u32>,
+    #[arg(long)]
+    pub(crate) keep_awake: Option<bool>,
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// [`Distribution`] as a word of a call.

@@ -1,14 +1,14 @@
 //! Shows an upload's progress on standard error: a bar on a terminal, otherwise a line for each tenth of the way.
 
-use std::{io::IsTerminal as _, time::Duration};
+use std::{fmt::Display, io::IsTerminal as _, time::Duration};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use lotse_api::{Upload, UploadState};
+use lotse_api::{TimeLeft, TimeUnit, Upload, UploadState};
 use lotse_app::{App, Error, upload_id};
 
 use crate::text::Text;
 
-/// Follows the upload until it ends; `None` when the person breaks off by Ctrl+C before: it can be resumed.
+/// Follows the upload until it ends or waits for a person; `None` when the person breaks off by Ctrl+C before: it can be resumed.
 pub(crate) async fn follow(text: &Text, app: &App, id: &str) -> Result<Option<Upload>, Error> {
     let id = upload_id(id)?;
     let mut view = View::new(text);
@@ -19,7 +19,11 @@ pub(crate) async fn follow(text: &Text, app: &App, id: &str) -> Result<Option<Up
         view.show(&upload);
         if matches!(
             upload.state,
-            UploadState::Done | UploadState::Failed | UploadState::Cancelled
+            UploadState::Done
+                | UploadState::Failed
+                | UploadState::Cancelled
+                | UploadState::Paused
+                | UploadState::WaitingForSignIn
         ) {
             view.end();
             return Ok(Some(upload));
@@ -94,27 +98,42 @@ impl<'a> View<'a> {
 
 fn amount(text: &Text, upload: &Upload) -> String {
     let (sent, total) = (text.bytes(upload.acknowledged), text.bytes(upload.total));
-    match upload.bytes_per_second {
-        Some(rate) if upload.state == UploadState::Uploading => text.with(
-            "cli_amount_rate",
-            [
-                ("sent", &sent as &dyn std::fmt::Display),
-                ("total", &total),
-                ("rate", &text.bytes(rate)),
-            ],
-        ),
-        _ => text.with(
-            "cli_amount",
-            [("sent", &sent as &dyn std::fmt::Display), ("total", &total)],
-        ),
-    }
+    let rate = upload
+        .bytes_per_second
+        .filter(|_| upload.state == UploadState::Uploading)
+        .map(|rate| text.bytes(rate));
+    let left = upload.time_left.map(|left| time_left(text, left));
+    let (key, rate, left) = match (rate, left) {
+        (Some(rate), Some(left)) => ("cli_amount_rate_left", rate, left),
+        (Some(rate), None) => ("cli_amount_rate", rate, String::new()),
+        (None, _) => ("cli_amount", String::new(), String::new()),
+    };
+    let params: [(&str, &dyn Display); 4] = [("sent", &sent), ("total", &total), ("rate", &rate), ("left", &left)];
+    text.with(key, params)
+}
+
+/// `about 20 minutes`.
+fn time_left(text: &Text, left: TimeLeft) -> String {
+    let unit = match left.unit {
+        TimeUnit::Minute => "left_minute",
+        TimeUnit::Hour => "left_hour",
+        TimeUnit::Day => "left_day",
+    };
+    // Some languages have other words for none and one.
+    let exact = format!("{unit}_{}", left.count);
+    text.find(&exact, [])
+        .unwrap_or_else(|| text.with(unit, [("count", &left.count as &dyn Display)]))
 }
 
 /// The word for where an upload stands.
 pub(crate) fn phase(text: &Text, state: UploadState) -> String {
     text.get(match state {
         UploadState::Queued => "cli_phase_queued",
+        UploadState::Checking => "cli_phase_checking",
         UploadState::Uploading => "cli_phase_uploading",
+        UploadState::Paused => "cli_phase_paused",
+        UploadState::WaitingForNetwork => "cli_phase_waiting_for_network",
+        UploadState::WaitingForSignIn => "cli_phase_waiting_for_sign_in",
         UploadState::Verifying => "cli_phase_verifying",
         UploadState::Importing => "cli_phase_importing",
         UploadState::Done => "cli_phase_done",

@@ -8,6 +8,7 @@ mod follow;
 mod help;
 mod images;
 mod report;
+mod settings;
 mod text;
 mod uploads;
 
@@ -69,7 +70,12 @@ async fn dispatch(text: &Text, command: Command) -> Result<ExitCode, Error> {
         Command::Explain { code } => Ok(explain::run(text, code.as_deref())),
         Command::Facts { file } => Ok(facts::run(text, &file)),
         Command::Upload(wish) => uploads::upload(text, &app, wish).await,
-        Command::Resume { id } => uploads::resume(text, &app, id.as_deref()).await,
+        Command::Resume { id, all } => uploads::resume(text, &app, id.as_deref(), all).await,
+        Command::Pause { id, .. } => uploads::pause(text, &app, id.as_deref()).await,
+        Command::Move { id, before } => uploads::move_before(&app, &id, before.as_deref()),
+        Command::Restart { id } => uploads::restart(text, &app, &id).await,
+        Command::Relocate { id, file } => uploads::relocate(text, &app, &id, &file).await,
+        Command::Settings(choice) => settings::run(text, &app, &choice),
         Command::Uploads { json } => uploads::list(text, &app, json),
         Command::Cancel { id, all } => uploads::cancel(text, &app, id.as_deref(), all).await,
         Command::Images { connection, json } => images::list(text, &app, &connection, json).await,

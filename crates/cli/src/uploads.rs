@@ -1,6 +1,6 @@
-//! `lotse upload`, `resume`, `uploads`, `cancel`.
+//! `lotse upload`, `resume`, `pause`, `move`, `restart`, `relocate`, `uploads`, `cancel`.
 
-use std::process::ExitCode;
+use std::{fmt::Display, path::Path, process::ExitCode};
 
 use lotse_api::{Upload, UploadState};
 use lotse_app::{App, Error, ImageDetails, UploadRequest, upload_id};
@@ -26,7 +26,7 @@ pub(crate) async fn upload(text: &Text, app: &App, wish: Wish) -> Result<ExitCod
         let name = wish.file.display();
         anstream::eprintln!(
             "       {}",
-            text.with("cli_upload_refused_next", [("file", &name as &dyn std::fmt::Display)])
+            text.with("cli_upload_refused_next", [("file", &name as &dyn Display)])
         );
         return Ok(ExitCode::from(FAILED));
     }
@@ -62,10 +62,11 @@ async fn first_region(app: &App, connection: &str) -> Result<String, Error> {
     found.regions.into_iter().next().ok_or_else(unknown)
 }
 
-/// Goes on with one upload, or with all that were interrupted.
-pub(crate) async fn resume(text: &Text, app: &App, id: Option<&str>) -> Result<ExitCode, Error> {
+/// Goes on with one upload, with all that were interrupted, or also with those that were paused.
+pub(crate) async fn resume(text: &Text, app: &App, id: Option<&str>, all: bool) -> Result<ExitCode, Error> {
     let resumed = match id {
         Some(id) => vec![app.uploads().resume(upload_id(id)?).await?],
+        None if all => app.uploads().resume_all().await?,
         None => app.uploads().resume_interrupted().await?,
     };
     if resumed.is_empty() {
@@ -75,7 +76,7 @@ pub(crate) async fn resume(text: &Text, app: &App, id: Option<&str>) -> Result<E
     for upload in resumed.into_iter().map(Upload::from) {
         let (name, sent) = (&upload.details.name, text.bytes(upload.acknowledged));
         let total = text.bytes(upload.total);
-        let params: [(&str, &dyn std::fmt::Display); 3] = [("name", name), ("sent", &sent), ("total", &total)];
+        let params: [(&str, &dyn Display); 3] = [("name", name), ("sent", &sent), ("total", &total)];
         anstream::eprintln!("{}", text.with("cli_resuming", params));
         // One that fails is no reason to break off the others, which are under way already.
         match see_through(text, app, &upload.id).await? {
@@ -90,10 +91,7 @@ pub(crate) async fn resume(text: &Text, app: &App, id: Option<&str>) -> Result<E
 async fn see_through(text: &Text, app: &App, id: &str) -> Result<ExitCode, Error> {
     match follow(text, app, id).await? {
         None => {
-            anstream::eprintln!(
-                "{}",
-                text.with("cli_interrupted", [("id", &id as &dyn std::fmt::Display)])
-            );
+            anstream::eprintln!("{}", text.with("cli_interrupted", [("id", &id as &dyn Display)]));
             Ok(ExitCode::from(INTERRUPTED))
         }
         Some(Upload {
@@ -118,6 +116,43 @@ async fn see_through(text: &Text, app: &App, id: &str) -> Result<ExitCode, Error
     }
 }
 
+/// Stops one upload, or all, until they are resumed.
+pub(crate) async fn pause(text: &Text, app: &App, id: Option<&str>) -> Result<ExitCode, Error> {
+    let paused = match id {
+        Some(id) => {
+            app.uploads().pause(upload_id(id)?).await?;
+            1
+        }
+        None => app.uploads().pause_all().await?,
+    };
+    let key = if paused == 0 {
+        "cli_nothing_to_pause"
+    } else {
+        "cli_paused"
+    };
+    anstream::eprintln!("{}", text.get(key));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Puts an upload before another one in the queue, or to its end.
+pub(crate) fn move_before(app: &App, id: &str, before: Option<&str>) -> Result<ExitCode, Error> {
+    let before = before.map(upload_id).transpose()?;
+    app.uploads().move_before(upload_id(id)?, before)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Sends a file that was changed from its beginning.
+pub(crate) async fn restart(text: &Text, app: &App, id: &str) -> Result<ExitCode, Error> {
+    let upload = Upload::from(app.uploads().start_anew(upload_id(id)?).await?);
+    see_through(text, app, &upload.id).await
+}
+
+/// Goes on with an upload whose file has another path now.
+pub(crate) async fn relocate(text: &Text, app: &App, id: &str, file: &Path) -> Result<ExitCode, Error> {
+    let upload = Upload::from(app.uploads().relocate(upload_id(id)?, file).await?);
+    see_through(text, app, &upload.id).await
+}
+
 /// Lists the uploads that the journal knows.
 pub(crate) fn list(text: &Text, app: &App, json: bool) -> Result<ExitCode, Error> {
     let uploads: Vec<Upload> = app.uploads().list()?.into_iter().map(Upload::from).collect();
@@ -128,10 +163,25 @@ pub(crate) fn list(text: &Text, app: &App, json: bool) -> Result<ExitCode, Error
     }
     for upload in uploads.iter().filter(|_| !json) {
         let sent = format!("{} / {}", text.bytes(upload.acknowledged), text.bytes(upload.total));
-        let (id, phase, name) = (&upload.id, phase(text, upload.state), &upload.details.name);
-        print_line(&plain(&format!("{id}  {phase:14}  {sent:20}  {name}")));
+        let phase = match &upload.starts_at {
+            Some(at) => text.with("cli_starts_at", [("time", &local_time(at) as &dyn Display)]),
+            None => phase(text, upload.state),
+        };
+        let (id, name) = (&upload.id, &upload.details.name);
+        print_line(&plain(&format!("{id}  {phase:18}  {sent:20}  {name}")));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The time of day by the computer's clock.
+fn local_time(moment: &str) -> String {
+    moment.parse::<jiff::Timestamp>().map_or_else(
+        |_| moment.to_owned(),
+        |moment| {
+            let local = moment.to_zoned(jiff::tz::TimeZone::system());
+            local.strftime("%H:%M").to_string()
+        },
+    )
 }
 
 /// Takes one upload back, or all.

@@ -51,7 +51,8 @@ impl RetryNow {
         self.0.notify_waiters();
     }
 
-    pub(crate) async fn woken(&self) {
+    /// Returns at the next [`RetryNow::wake`].
+    pub async fn woken(&self) {
         self.0.notified().await;
     }
 }

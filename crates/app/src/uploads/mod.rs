@@ -1,25 +1,34 @@
-//! Uploads as a person sees them: start, follow, resume, cancel. The journal is the truth; this process adds what only
-//! it knows: which uploads it is working on, and how fast.
+//! Uploads as a person sees them: start, follow, pause, resume, cancel. The journal is the truth; this process adds what
+//! only it knows: which uploads it is working on, whose turn it is, and how fast.
 
+mod hours;
+mod oversee;
 mod run;
+mod turns;
 
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicBool},
     time::Duration,
 };
 
 use jiff::Timestamp;
 use lotse_disk::{Container, FileSource};
 use lotse_transfer::{
-    CancellationToken, Claim, Job, JobFailure, JobId, JobState, Journal, NewJob, SourceIdentity, Target as _,
+    Claim, Job, JobFailure, JobId, JobState, Journal, NewJob, Retry, SourceIdentity, Steering, Target as _, Throttle,
 };
 use serde::{Deserialize, Serialize};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::{Distribution, Environment, Error, ImageDetails, connections::Connections, rate::Rate};
+pub use hours::Hours;
+
+use self::turns::Turns;
+use crate::{
+    Distribution, Environment, Error, ImageDetails, Settings, TimeLeft, connections::Connections, rate::Rate,
+    settings::SettingsFile,
+};
 
 /// What a person asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,9 +69,13 @@ pub struct Upload {
     pub total: u64,
     /// Moving average while this process sends; `None` until it can be told.
     pub bytes_per_second: Option<u64>,
+    /// Until all bytes have arrived, at that speed.
+    pub time_left: Option<TimeLeft>,
+    /// When the hours in which uploads may run begin; `None` when it does not wait for them.
+    pub starts_at: Option<Timestamp>,
     /// The image, once the service was asked to make it.
     pub image_id: Option<String>,
-    /// Why it failed.
+    /// Why it failed, or what it waits for.
     pub failure: Option<JobFailure>,
     /// When it was asked for.
     pub created: Timestamp,
@@ -76,12 +89,29 @@ struct JobDetails {
     disk_format: String,
 }
 
+impl JobDetails {
+    fn to_json(&self) -> Result<String, Error> {
+        serde_json::to_string(self).map_err(|cause| Error::new("upload_details_unreadable").with("cause", cause))
+    }
+}
+
 /// What this process knows of an upload that it works on.
-#[derive(Default)]
 struct Running {
-    cancel: CancellationToken,
+    steering: Steering,
     acknowledged: u64,
     rate: Rate,
+    stage: Stage,
+}
+
+/// What an upload of this process is at, as far as the journal does not say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Stage {
+    /// Waits for its turn.
+    Waiting,
+    /// As the journal says.
+    Working,
+    /// Waits for the service outside the sending of parts.
+    Offline(JobFailure),
 }
 
 /// The uploads of one process over one journal. Cheap to clone.
@@ -94,9 +124,11 @@ struct Inner {
     journal: Journal,
     connections: Arc<Connections>,
     environment: Arc<dyn Environment>,
+    settings: SettingsFile,
     running: Mutex<HashMap<JobId, Running>>,
-    /// One upload at a time: two that share a line only make both late.
-    turn: Semaphore,
+    turns: Arc<Turns>,
+    throttle: Throttle,
+    overseen: AtomicBool,
     changed: watch::Sender<()>,
 }
 
@@ -111,10 +143,14 @@ impl Uploads {
             journal,
             connections,
             environment,
+            settings: SettingsFile::open(folder),
             running: Mutex::default(),
-            turn: Semaphore::new(1),
+            turns: Turns::new(),
+            throttle: Throttle::default(),
+            overseen: AtomicBool::new(false),
             changed: watch::Sender::new(()),
         };
+        inner.apply_settings();
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -136,25 +172,36 @@ impl Uploads {
             source,
             connection: request.connection.clone(),
             part_size,
-            details: serde_json::to_string(&JobDetails {
+            details: JobDetails {
                 image: details,
                 disk_format,
-            })
-            .map_err(|cause| Error::new("upload_details_unreadable").with("cause", cause))?,
+            }
+            .to_json()?,
         };
         let job = self.inner.journal.add(&new, self.inner.environment.now())?;
         self.begin(job.id).await
     }
 
-    /// Goes on with an upload that was interrupted or failed.
+    /// Goes on with an upload that was paused, interrupted, or failed, or that waits: at once, where it waits for the network.
     ///
     /// # Errors
     /// Codes `upload_unknown`, `upload_final`, `upload_busy_elsewhere`. An upload that already runs here is no error.
     pub async fn resume(&self, id: JobId) -> Result<Upload, Error> {
-        if self.running().contains_key(&id) {
-            return self.get(id);
+        if let Some(running) = self.running().get(&id) {
+            running.steering.retry_now.wake();
+        } else {
+            return self.begin(id).await;
         }
-        self.begin(id).await
+        self.get(id)
+    }
+
+    /// Goes on with every upload that was paused or interrupted, in the queue's order, and returns them.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub async fn resume_all(&self) -> Result<Vec<Upload>, Error> {
+        self.resume_those(|state| matches!(state, UploadState::Interrupted | UploadState::Job(JobState::Paused)))
+            .await
     }
 
     /// Goes on with every upload that was interrupted, oldest first, and returns them. One that another process took
@@ -163,13 +210,12 @@ impl Uploads {
     /// # Errors
     /// When the journal cannot be read.
     pub async fn resume_interrupted(&self) -> Result<Vec<Upload>, Error> {
+        self.resume_those(|state| state == UploadState::Interrupted).await
+    }
+
+    async fn resume_those(&self, wanted: impl Fn(UploadState) -> bool) -> Result<Vec<Upload>, Error> {
         let mut resumed = Vec::new();
-        let mut waiting = self.list()?;
-        waiting.reverse();
-        for upload in waiting
-            .into_iter()
-            .filter(|upload| upload.state == UploadState::Interrupted)
-        {
+        for upload in self.list()?.into_iter().filter(|upload| wanted(upload.state)) {
             match self.resume(upload.id).await {
                 Ok(upload) => resumed.push(upload),
                 Err(error) if matches!(error.code.as_str(), "upload_busy_elsewhere" | "upload_final") => {}
@@ -177,6 +223,129 @@ impl Uploads {
             }
         }
         Ok(resumed)
+    }
+
+    /// Stops an upload until somebody resumes it, also after a restart of the program. What has arrived stays.
+    ///
+    /// # Errors
+    /// Codes `upload_unknown`, `upload_final`, `upload_busy_elsewhere`; `upload_not_pausable` where it has failed or the
+    /// service is already making the image.
+    pub async fn pause(&self, id: JobId) -> Result<Upload, Error> {
+        let pausable = |job: &Job| job.state == JobState::Paused || job.state.may_become(JobState::Paused);
+        let not_pausable = || Error::new("upload_not_pausable");
+        let before = self.job(id)?;
+        if before.state.is_final() {
+            return Err(Error::new("upload_final"));
+        }
+        if !pausable(&before) {
+            return Err(not_pausable());
+        }
+        let was_running = self.stop(id).await;
+        let (claim, job) = self.claim(id).await?;
+        let paused = match job.state {
+            JobState::Paused => Ok(job),
+            _ if pausable(&job) => Ok(self.inner.journal.advance(id, JobState::Paused)?),
+            _ => Err(not_pausable()),
+        };
+        drop(claim);
+        // It had come further than can be paused while it was being stopped: it goes on.
+        if paused.is_err() && was_running {
+            self.begin(id).await?;
+        }
+        self.inner.changed.send_replace(());
+        paused.map(|job| self.seen(&job))
+    }
+
+    /// Pauses every upload that can be paused, and returns how many.
+    ///
+    /// # Errors
+    /// The first error of [`Uploads::pause`], after all have been tried.
+    pub async fn pause_all(&self) -> Result<usize, Error> {
+        let mut paused = 0;
+        let mut first_error = None;
+        // The last of the queue first, so that none begins only because another one stopped.
+        for upload in self.list()?.into_iter().rev() {
+            if matches!(upload.state, UploadState::Job(state) if !state.may_become(JobState::Paused)) {
+                continue;
+            }
+            match self.pause(upload.id).await {
+                Ok(_) => paused += 1,
+                Err(error) if matches!(error.code.as_str(), "upload_final" | "upload_not_pausable") => {}
+                Err(error) => first_error = first_error.or(Some(error)),
+            }
+        }
+        first_error.map_or(Ok(paused), Err)
+    }
+
+    /// Puts an upload before another one in the queue, or to its end.
+    ///
+    /// # Errors
+    /// Code `upload_unknown`.
+    pub fn move_before(&self, id: JobId, other: Option<JobId>) -> Result<(), Error> {
+        self.job(id)?;
+        other.map(|other| self.job(other)).transpose()?;
+        self.inner.journal.move_before(id, other)?;
+        self.inner.turns.reorder(&self.queue()?);
+        self.inner.changed.send_replace(());
+        Ok(())
+    }
+
+    /// Sends the file as it is now from its beginning, after it was changed: what has arrived of the old one is removed.
+    ///
+    /// # Errors
+    /// As [`Uploads::start`] and [`Uploads::cancel`].
+    pub async fn start_anew(&self, id: JobId) -> Result<Upload, Error> {
+        self.stop(id).await;
+        let (claim, job) = self.claim(id).await?;
+        // It may have become an image of another format.
+        let details = JobDetails {
+            image: image_details(&job),
+            disk_format: disk_format(&lotse_disk::identify(&FileSource::open(&job.source.path)?)?)?,
+        };
+        let connection = self.inner.connections.open(&job.connection).await?;
+        run::clean_up(&self.inner, &job).await?;
+        let retry = Retry::default();
+        lotse_transfer::start_anew(
+            &self.inner.journal,
+            &connection.staging,
+            &claim,
+            &job,
+            &details.to_json()?,
+            &retry,
+        )
+        .await?;
+        drop(claim);
+        self.begin(id).await
+    }
+
+    /// Goes on with an upload whose file has another path now.
+    ///
+    /// # Errors
+    /// Code `source_changed` when that is another file; the `source_*` codes; as [`Uploads::resume`].
+    pub async fn relocate(&self, id: JobId, path: &Path) -> Result<Upload, Error> {
+        self.stop(id).await;
+        let (claim, job) = self.claim(id).await?;
+        let found = job.source.at(path)?;
+        self.inner.journal.relocate(id, &found.path)?;
+        drop(claim);
+        self.begin(id).await
+    }
+
+    /// What a person has chosen for all uploads.
+    pub fn settings(&self) -> Settings {
+        self.inner.settings.refresh();
+        self.inner.settings.get()
+    }
+
+    /// Chooses; it holds at once, also for what runs already, and for other processes within a second.
+    ///
+    /// # Errors
+    /// Codes `at_once_out_of_range`, `limit_too_slow`, `settings_not_written`; nothing changes then.
+    pub fn set_settings(&self, settings: &Settings) -> Result<(), Error> {
+        self.inner.settings.set(settings)?;
+        self.inner.apply_settings();
+        self.inner.changed.send_replace(());
+        Ok(())
     }
 
     /// Takes an upload back: stops it and removes from the service what it left there.
@@ -206,7 +375,9 @@ impl Uploads {
     /// process works on.
     pub async fn cancel_all(&self) -> Result<usize, Error> {
         // All are told to stop before the first is cleaned up: none shall get done while the others are being taken back.
-        self.running().values().for_each(|running| running.cancel.cancel());
+        self.running()
+            .values()
+            .for_each(|running| running.steering.cancel.cancel());
         let mut cancelled = 0;
         let mut first_error = None;
         for upload in self.list()? {
@@ -236,12 +407,28 @@ impl Uploads {
         Ok(())
     }
 
-    /// All uploads, newest first.
+    /// All uploads: those that have not ended in the queue's order, then the others, newest first.
     ///
     /// # Errors
     /// When the journal cannot be read.
     pub fn list(&self) -> Result<Vec<Upload>, Error> {
-        Ok(self.inner.journal.jobs()?.iter().map(|job| self.seen(job)).collect())
+        // Newest first.
+        let (ended, mut queue): (Vec<Job>, Vec<Job>) = self
+            .inner
+            .journal
+            .jobs()?
+            .into_iter()
+            .partition(|job| job.state.is_final());
+        queue.sort_by_key(|job| job.position);
+        Ok(queue.iter().chain(&ended).map(|job| self.seen(job)).collect())
+    }
+
+    /// Every upload that has not ended, in the order in which they run.
+    fn queue(&self) -> Result<Vec<JobId>, Error> {
+        let mut jobs = self.inner.journal.jobs()?;
+        jobs.retain(|job| !job.state.is_final());
+        jobs.sort_by_key(|job| job.position);
+        Ok(jobs.into_iter().map(|job| job.id).collect())
     }
 
     /// One upload.
@@ -259,28 +446,54 @@ impl Uploads {
 
     async fn begin(&self, id: JobId) -> Result<Upload, Error> {
         let (claim, job) = self.claim(id).await?;
-        let running = Running {
-            acknowledged: job.acknowledged,
-            ..Running::default()
+        // From here on it stands in line: should the program end now, it was interrupted and no longer paused or failed.
+        let job = match job.state {
+            JobState::Paused | JobState::Failed | JobState::WaitingForSignIn => {
+                self.inner.journal.advance(id, JobState::Queued)?
+            }
+            _ => job,
         };
-        let cancel = running.cancel.clone();
+        let steering = Steering {
+            throttle: self.inner.throttle.clone(),
+            ..Steering::default()
+        };
+        let running = Running {
+            steering: steering.clone(),
+            acknowledged: job.acknowledged,
+            rate: Rate::default(),
+            stage: Stage::Waiting,
+        };
         self.running().insert(id, running);
-        tokio::spawn(run::run(self.clone(), job, claim, cancel));
+        tokio::spawn(run::run(self.clone(), job, claim, steering));
+        oversee::oversee(&self.inner);
         self.inner.changed.send_replace(());
         self.get(id)
     }
 
-    /// Tells the upload to stop and waits until it has.
-    async fn stop(&self, id: JobId) {
+    /// Notes what a running upload is at.
+    fn enter(&self, job: &Job, stage: &Stage) {
+        let entered = self
+            .running()
+            .get_mut(&job.id)
+            .is_some_and(|running| std::mem::replace(&mut running.stage, stage.clone()) != *stage);
+        if entered {
+            self.inner.changed.send_replace(());
+        }
+    }
+
+    /// Tells the upload to stop, waits until it has, and returns whether it ran here.
+    async fn stop(&self, id: JobId) -> bool {
         let mut changes = self.changes();
+        let mut ran = false;
         loop {
             changes.mark_unchanged();
             match self.running().get(&id) {
-                None => return,
-                Some(running) => running.cancel.cancel(),
+                None => return ran,
+                Some(running) => running.steering.cancel.cancel(),
             }
+            ran = true;
             if changes.changed().await.is_err() {
-                return;
+                return ran;
             }
         }
     }
@@ -317,31 +530,40 @@ impl Uploads {
     fn seen(&self, job: &Job) -> Upload {
         let running = self.running();
         let here = running.get(&job.id);
+        // These three wait for somebody, not for a process.
+        let stands_still = matches!(
+            job.state,
+            JobState::Failed | JobState::Paused | JobState::WaitingForSignIn
+        );
         let interrupted = here.is_none()
             && !job.state.is_final()
-            && job.state != JobState::Failed
+            && !stands_still
             && matches!(self.inner.journal.claim(job.id), Ok(Some(_)));
-        // Begun again, but not yet so far that the journal says so: what it failed of before is not how it stands now.
-        let begun_again = here.is_some() && job.state == JobState::Failed;
-        let state = match job.state {
-            _ if interrupted => UploadState::Interrupted,
-            _ if begun_again => UploadState::Job(JobState::Queued),
-            state => UploadState::Job(state),
+        let (state, failure) = match here.map(|here| &here.stage) {
+            _ if interrupted => (UploadState::Interrupted, None),
+            Some(Stage::Waiting) if !job.state.is_final() => (UploadState::Job(JobState::Queued), None),
+            Some(Stage::Offline(cause)) => (UploadState::Job(JobState::WaitingForNetwork), Some(cause.clone())),
+            _ => (UploadState::Job(job.state), job.failure.clone()),
         };
+        let acknowledged = here.map_or(job.acknowledged, |here| here.acknowledged.max(job.acknowledged));
+        let bytes_per_second = here
+            .filter(|_| state == UploadState::Job(JobState::Uploading))
+            .and_then(|here| here.rate.bytes_per_second());
         Upload {
             id: job.id,
             connection: job.connection.clone(),
             source_name: file_name(&job.source.path),
             details: image_details(job),
             state,
-            acknowledged: here.map_or(job.acknowledged, |here| here.acknowledged.max(job.acknowledged)),
+            acknowledged,
             total: job.source.size,
-            bytes_per_second: here.and_then(|here| here.rate.bytes_per_second()),
+            bytes_per_second,
+            time_left: TimeLeft::of(job.source.size.saturating_sub(acknowledged), bytes_per_second),
+            starts_at: (state == UploadState::Job(JobState::Queued))
+                .then(|| self.inner.opens_at())
+                .flatten(),
             image_id: job.image_id.clone(),
-            failure: job
-                .failure
-                .clone()
-                .filter(|_| state == UploadState::Job(JobState::Failed)),
+            failure,
             created: job.created,
         }
     }

@@ -1,27 +1,38 @@
 //! One upload's way, from its first part to the finished image; and back, when it is cancelled.
 
-use std::time::Duration;
+use std::{future::Future, time::Duration};
 
 use lotse_cloud::{Glance, NewImage};
-use lotse_transfer::{CancellationToken, Claim, Job, JobState, Progress, Retry, Steering, abort, send};
+use lotse_transfer::{Claim, Job, JobState, Progress, Retry, SendErrorKind, Steering, abort, send};
 use uuid::Uuid;
 
-use super::{Inner, JobDetails, Uploads, failure};
+use super::{Inner, JobDetails, Stage, Uploads, failure};
 use crate::{Error, connections::OpenConnection, images};
 
 /// How often the service is asked whether the image is ready.
 const POLL: Duration = Duration::from_millis(500);
 
+/// Longest wait before a service that could not be reached is asked again.
+const LONGEST_WAIT: Duration = Duration::from_mins(2);
+
 /// Works on an upload until it is done, fails or is stopped, and writes the outcome down.
-pub(super) async fn run(uploads: Uploads, job: Job, claim: Claim, cancel: CancellationToken) {
-    let outcome = work(&uploads, &job, &claim, &cancel).await;
-    // `cancelled` also ends what the program's own end interrupts: such an upload has not failed, it can be resumed.
-    if let Err(error) = outcome
-        && error.code != "cancelled"
-    {
-        tracing::warn!(job = %job.id.0, %error, "upload failed");
-        if let Err(error) = uploads.inner.journal.fail(job.id, &failure(&error)) {
-            tracing::error!(job = %job.id.0, %error, "the failure could not be written down");
+pub(super) async fn run(uploads: Uploads, job: Job, claim: Claim, steering: Steering) {
+    let outcome = work(&uploads, &job, &claim, &steering).await;
+    if let Err(stop) = outcome {
+        let journal = &uploads.inner.journal;
+        let noted = match &stop {
+            // Whoever stopped it writes down why; what the program's own end interrupts can be resumed.
+            Stop::Stopped => Ok(()),
+            Stop::SignIn(error) => journal
+                .wait(job.id, JobState::WaitingForSignIn, &failure(error))
+                .map(|_| ()),
+            Stop::Failed(error) => {
+                tracing::warn!(job = %job.id.0, %error, "upload failed");
+                journal.fail(job.id, &failure(error)).map(|_| ())
+            }
+        };
+        if let Err(error) = noted {
+            tracing::error!(job = %job.id.0, %error, "the outcome could not be written down");
         }
     }
     // The lock goes before the entry: whoever waits for the entry to vanish may take the lock next.
@@ -30,32 +41,33 @@ pub(super) async fn run(uploads: Uploads, job: Job, claim: Claim, cancel: Cancel
     uploads.inner.changed.send_replace(());
 }
 
-async fn work(uploads: &Uploads, job: &Job, claim: &Claim, cancel: &CancellationToken) -> Result<(), Error> {
+/// Why the work ended before the image was there.
+enum Stop {
+    /// By whoever steers.
+    Stopped,
+    /// Somebody must sign in.
+    SignIn(Error),
+    Failed(Error),
+}
+
+impl<E: Into<Error>> From<E> for Stop {
+    fn from(error: E) -> Self {
+        let error = error.into();
+        match error.code.as_str() {
+            "cancelled" => Self::Stopped,
+            "keystone_unauthorized" => Self::SignIn(error),
+            _ => Self::Failed(error),
+        }
+    }
+}
+
+async fn work(uploads: &Uploads, job: &Job, claim: &Claim, steering: &Steering) -> Result<(), Stop> {
     let inner = &*uploads.inner;
-    let stopped = || Error::new("cancelled");
-    let _turn = tokio::select! {
-        turn = inner.turn.acquire() => turn.map_err(|_| stopped())?,
-        () = cancel.cancelled() => return Err(stopped()),
-    };
-    let connection = inner.connections.open(&job.connection).await?;
     let image = if let Some(image) = &job.image_id {
+        uploads.enter(job, &Stage::Working);
         image.clone()
     } else {
-        let steering = Steering {
-            cancel: cancel.clone(),
-            ..Steering::default()
-        };
-        send(
-            &inner.journal,
-            &connection.staging,
-            claim,
-            job,
-            &steering,
-            &|progress| {
-                observe(uploads, job, progress);
-            },
-        )
-        .await?;
+        send_in_turn(uploads, job, claim, steering).await?;
         // Chosen and written down before the service hears of it, so that a crash cannot leave an image nobody knows.
         let image = new_image_id(inner)?;
         inner.journal.set_image(job.id, &image)?;
@@ -66,10 +78,75 @@ async fn work(uploads: &Uploads, job: &Job, claim: &Claim, cancel: &Cancellation
         inner.journal.advance(job.id, JobState::Importing)?;
     }
     inner.changed.send_replace(());
-    import(&connection, &job, &image, cancel).await?;
-    connection.staging.delete(&job.key).await?;
+    let connection = patiently(uploads, &job, steering, || inner.connections.open(&job.connection)).await?;
+    patiently(uploads, &job, steering, || import(&connection, &job, &image, steering)).await?;
+    patiently(uploads, &job, steering, || async {
+        Ok::<_, Error>(connection.staging.delete(&job.key).await?)
+    })
+    .await?;
     inner.journal.advance(job.id, JobState::Done)?;
     Ok(())
+}
+
+/// Sends the file when it is its turn. Where the hours end meanwhile it stops, and waits for its turn anew.
+async fn send_in_turn(uploads: &Uploads, job: &Job, claim: &Claim, steering: &Steering) -> Result<(), Stop> {
+    let inner = &*uploads.inner;
+    loop {
+        uploads.enter(job, &Stage::Waiting);
+        let order = uploads.queue()?;
+        let _turn = tokio::select! {
+            turn = inner.turns.take(job.id, &order) => turn,
+            () = steering.cancel.cancelled() => return Err(Stop::Stopped),
+        };
+        uploads.enter(job, &Stage::Working);
+        let sending = async {
+            let connection = patiently(uploads, job, steering, || inner.connections.open(&job.connection)).await?;
+            let observe = |progress: Progress| observe(uploads, job, progress);
+            match send(&inner.journal, &connection.staging, claim, job, steering, &observe).await {
+                Ok(_) => Ok(()),
+                Err(error) if error.kind == SendErrorKind::SignIn => Err(Stop::SignIn(error.into())),
+                Err(error) => Err(error.into()),
+            }
+        };
+        tokio::select! {
+            sent = sending => return sent,
+            () = inner.turns.closed() => {}
+        }
+    }
+}
+
+/// Does what asks a service until it answers, however long that takes: what it did not answer is asked again.
+async fn patiently<T, F>(
+    uploads: &Uploads,
+    job: &Job,
+    steering: &Steering,
+    mut ask: impl FnMut() -> F,
+) -> Result<T, Stop>
+where
+    F: Future<Output = Result<T, Error>>,
+{
+    let mut wait = steering.retry.first;
+    loop {
+        let answer = tokio::select! {
+            answer = ask() => answer,
+            () = steering.cancel.cancelled() => return Err(Stop::Stopped),
+        };
+        let error = match answer {
+            Ok(answer) => {
+                uploads.enter(job, &Stage::Working);
+                return Ok(answer);
+            }
+            Err(error) if error.retryable && error.code != "cancelled" => error,
+            Err(error) => return Err(error.into()),
+        };
+        tracing::warn!(job = %job.id.0, %error, ?wait, "the service did not answer as it should, asking again");
+        uploads.enter(job, &Stage::Offline(failure(&error)));
+        tokio::select! {
+            () = tokio::time::sleep(wait) => wait = wait.saturating_mul(2).min(LONGEST_WAIT),
+            () = steering.retry_now.woken() => wait = steering.retry.first,
+            () = steering.cancel.cancelled() => return Err(Stop::Stopped),
+        }
+    }
 }
 
 fn observe(uploads: &Uploads, job: &Job, progress: Progress) {
@@ -88,8 +165,8 @@ fn new_image_id(inner: &Inner) -> Result<String, Error> {
     Ok(uuid::Builder::from_random_bytes(bytes).into_uuid().to_string())
 }
 
-/// Lets the service make an image of the staging object and compares what it made.
-async fn import(connection: &OpenConnection, job: &Job, image: &str, cancel: &CancellationToken) -> Result<(), Error> {
+/// Lets the service make an image of the staging object and compares what it made. May be repeated.
+async fn import(connection: &OpenConnection, job: &Job, image: &str, steering: &Steering) -> Result<(), Error> {
     let unreadable = |cause: &dyn std::fmt::Display| Error::new("upload_details_unreadable").with("cause", cause);
     let JobDetails {
         image: details,
@@ -113,7 +190,7 @@ async fn import(connection: &OpenConnection, job: &Job, image: &str, cancel: &Ca
             .import_from_url(id, &connection.staging.object_url(&job.key))
             .await?;
     }
-    let ready = glance.wait_until_active(id, POLL, cancel).await?;
+    let ready = glance.wait_until_active(id, POLL, &steering.cancel).await?;
     let same_size = ready.size.is_none_or(|size| size == job.source.size);
     let same_hash = match (&ready.os_hash_algo, &ready.os_hash_value, &job.sha512) {
         (Some(algorithm), Some(theirs), Some(ours)) if algorithm == "sha512" => theirs == ours,

@@ -119,6 +119,7 @@ pub async fn start_anew(
     target: &dyn Target,
     claim: &Claim,
     job: &Job,
+    details: &str,
     retry: &Retry,
 ) -> Result<Job, SendError> {
     if claim.id() != job.id {
@@ -129,7 +130,8 @@ pub async fn start_anew(
     let part_size = part_size(source.size, &target.limits())?;
     abort(target, job, retry).await?;
     let (journal, id) = (journal.clone(), job.id);
-    Ok(blocking(move || journal.restart(id, &source, part_size)).await??)
+    let details = details.to_owned();
+    Ok(blocking(move || journal.restart(id, &source, part_size, &details)).await??)
 }
 
 /// Why one attempt ended.

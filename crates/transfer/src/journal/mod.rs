@@ -139,12 +139,18 @@ impl Journal {
         })
     }
 
-    /// Begins a job anew with what the file is now: upload, parts, checksums and image are forgotten, the key stays. It is in state
-    /// [`JobState::Queued`] then. What the target still holds of it must have been removed before.
+    /// Begins a job anew with what the file is now and what the app says of it: upload, parts, checksums and image are forgotten, the
+    /// key stays. It is in state [`JobState::Queued`] then. What the target still holds of it must have been removed before.
     ///
     /// # Errors
     /// As [`Journal::advance`].
-    pub fn restart(&self, id: JobId, source: &SourceIdentity, part_size: u64) -> Result<Job, JournalError> {
+    pub fn restart(
+        &self,
+        id: JobId,
+        source: &SourceIdentity,
+        part_size: u64,
+        details: &str,
+    ) -> Result<Job, JournalError> {
         let (size, part_size) = (row::to_sql(source.size)?, row::to_sql(part_size)?);
         self.write(|transaction| {
             let from = row::job(transaction, id)?.state;
@@ -154,7 +160,7 @@ impl Journal {
             row::forget_parts(transaction, id)?;
             transaction.execute(
                 "UPDATE jobs SET state = ?2, failure = NULL, image_id = NULL, source_path = ?3, source_size = ?4, modified_ns = ?5, file_id = ?6,
-                    part_size = ?7 WHERE id = ?1",
+                    part_size = ?7, details = ?8 WHERE id = ?1",
                 params![
                     id.0.to_string(),
                     JobState::Queued.name(),
@@ -163,6 +169,7 @@ impl Journal {
                     source.modified_ns,
                     source.file_id,
                     part_size,
+                    details,
                 ],
             )?;
             row::job(transaction, id)

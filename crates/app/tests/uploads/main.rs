@@ -1,130 +1,14 @@
 //! The use cases over the real journal and the practice cloud: what window and command line both rely on.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+mod computer;
+mod queue;
 
-use lotse_app::{
-    App, Distribution, Error, ImageDetails, PRACTICE, SystemEnvironment, Upload, UploadRequest, UploadState,
-};
-use lotse_transfer::{JobId, JobState};
-use tempfile::TempDir;
+use std::fs;
 
-type Outcome = Result<(), Box<dyn std::error::Error>>;
+use lotse_app::{Distribution, ImageDetails, PRACTICE, UploadRequest, UploadState};
+use lotse_transfer::JobState;
 
-/// Long enough for several parts of 8 MiB, so that there is something to interrupt.
-const SIZE: usize = 40 << 20;
-
-/// Takes loopback a second or more.
-const LARGE: u64 = 512 << 20;
-
-struct Computer {
-    folder: TempDir,
-}
-
-impl Computer {
-    fn new() -> std::io::Result<Self> {
-        Ok(Self {
-            folder: TempDir::new()?,
-        })
-    }
-
-    /// The program's data; each `App` over it is like a process of its own.
-    fn app(&self) -> Result<App, Error> {
-        App::open(&self.folder.path().join("data"), Arc::new(SystemEnvironment))
-    }
-
-    /// A disk as `identify` wants it (boot signature), with bytes that do not repeat from part to part.
-    fn image(&self, name: &str) -> std::io::Result<PathBuf> {
-        let mut bytes: Vec<u8> = (0_u32..).flat_map(u32::to_le_bytes).take(SIZE).collect();
-        bytes[510..512].copy_from_slice(&[0x55, 0xaa]);
-        let path = self.folder.path().join(name);
-        fs::write(&path, bytes)?;
-        Ok(path)
-    }
-
-    /// The same, so large that it cannot be done while a test looks at it; almost all of it is a hole.
-    fn large_image(&self, name: &str) -> std::io::Result<PathBuf> {
-        let path = self.image(name)?;
-        fs::File::options().write(true).open(&path)?.set_len(LARGE)?;
-        Ok(path)
-    }
-
-    /// Waits until the practice cloud keeps no more than a database needs. Parts that were on their way when an upload was
-    /// cancelled go when the server notices that nobody sends them any more.
-    async fn is_swept(&self) -> std::io::Result<bool> {
-        for _ in 0..100 {
-            if self.stored()? < 4 << 20 {
-                return Ok(true);
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-        Ok(false)
-    }
-
-    /// Bytes that the practice cloud keeps on disk.
-    fn stored(&self) -> std::io::Result<u64> {
-        size_below(&self.folder.path().join("data/practice-cloud"))
-    }
-}
-
-fn size_below(folder: &Path) -> std::io::Result<u64> {
-    let mut size = 0;
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        size += if entry.file_type()?.is_dir() {
-            size_below(&entry.path())?
-        } else {
-            entry.metadata()?.len()
-        };
-    }
-    Ok(size)
-}
-
-fn request(path: PathBuf) -> UploadRequest {
-    UploadRequest {
-        path,
-        connection: PRACTICE.to_owned(),
-        details: ImageDetails {
-            name: "Büro Server".to_owned(),
-            distribution: Distribution::Debian,
-            region: "practice-south".to_owned(),
-            tags: vec!["web".to_owned()],
-            notes: "Aus dem Keller".to_owned(),
-        },
-    }
-}
-
-/// Waits until `wanted` says yes; an upload on loopback that takes longer than a minute has hung.
-async fn until(app: &App, id: JobId, wanted: impl Fn(&Upload) -> bool) -> Result<Upload, Error> {
-    let mut changes = app.uploads().changes();
-    let waiting = async {
-        loop {
-            changes.mark_unchanged();
-            let upload = app.uploads().get(id)?;
-            if wanted(&upload) {
-                return Ok(upload);
-            }
-            changes
-                .changed()
-                .await
-                .map_err(|_| Error::new("the uploads are gone"))?;
-        }
-    };
-    tokio::time::timeout(Duration::from_mins(1), waiting)
-        .await
-        .map_err(|_| Error::new("timeout"))?
-}
-
-fn ended(upload: &Upload) -> bool {
-    matches!(
-        upload.state,
-        UploadState::Job(JobState::Done | JobState::Failed | JobState::Cancelled)
-    )
-}
+use computer::{Computer, Outcome, SIZE, ended, interrupted, request, slow, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upload_becomes_an_image_with_all_that_was_said_about_it() -> Outcome {
@@ -220,8 +104,9 @@ async fn what_is_wrong_is_told_before_anything_is_written_down() -> Outcome {
 async fn a_cancelled_upload_leaves_nothing_behind() -> Outcome {
     let computer = Computer::new()?;
     let app = computer.app()?;
-    let first = app.uploads().start(&request(computer.large_image("eins.raw")?)).await?;
-    let second = app.uploads().start(&request(computer.large_image("zwei.raw")?)).await?;
+    slow(&app)?;
+    let first = app.uploads().start(&request(computer.image("eins.raw")?)).await?;
+    let second = app.uploads().start(&request(computer.image("zwei.raw")?)).await?;
     until(&app, first.id, |upload| upload.acknowledged > 0).await?;
     assert_eq!(
         app.uploads().get(second.id)?.state,
@@ -239,27 +124,10 @@ async fn a_cancelled_upload_leaves_nothing_behind() -> Outcome {
     Ok(())
 }
 
-/// Runs an upload in a runtime of its own until `wanted`, and then drops the runtime: all its tasks end where they stand.
-fn interrupted(
-    computer: &Computer,
-    path: PathBuf,
-    wanted: impl Fn(&Upload) -> bool,
-) -> Result<JobId, Box<dyn std::error::Error>> {
-    let runtime = tokio::runtime::Runtime::new()?;
-    let id = runtime.block_on(async {
-        let app = computer.app()?;
-        let begun = app.uploads().start(&request(path)).await?;
-        until(&app, begun.id, wanted).await?;
-        Ok::<_, Error>(begun.id)
-    })?;
-    runtime.shutdown_timeout(Duration::from_secs(10));
-    Ok(id)
-}
-
 #[test]
 fn an_interrupted_upload_is_found_and_resumed_by_the_next_process() -> Outcome {
     let computer = Computer::new()?;
-    let path = computer.large_image("server.raw")?;
+    let path = computer.image("server.raw")?;
     let id = interrupted(&computer, path, |upload| upload.acknowledged > 0)?;
     tokio::runtime::Runtime::new()?.block_on(async {
         let app = computer.app()?;
@@ -278,9 +146,12 @@ fn an_interrupted_upload_is_found_and_resumed_by_the_next_process() -> Outcome {
 #[test]
 fn a_file_that_changed_meanwhile_is_refused_and_can_be_cancelled() -> Outcome {
     let computer = Computer::new()?;
-    let path = computer.large_image("server.raw")?;
+    let path = computer.image("server.raw")?;
     let id = interrupted(&computer, path.clone(), |upload| upload.acknowledged > 0)?;
-    fs::File::options().write(true).open(&path)?.set_len(LARGE - 512)?;
+    fs::File::options()
+        .write(true)
+        .open(&path)?
+        .set_len(SIZE as u64 - 512)?;
     tokio::runtime::Runtime::new()?.block_on(async {
         let app = computer.app()?;
         app.uploads().resume(id).await?;
@@ -301,7 +172,7 @@ fn a_file_that_changed_meanwhile_is_refused_and_can_be_cancelled() -> Outcome {
 #[test]
 fn a_failed_upload_goes_on_once_its_cause_is_gone() -> Outcome {
     let computer = Computer::new()?;
-    let path = computer.large_image("server.raw")?;
+    let path = computer.image("server.raw")?;
     let away = path.with_extension("away");
     let id = interrupted(&computer, path.clone(), |upload| upload.acknowledged > 0)?;
     tokio::runtime::Runtime::new()?.block_on(async {
@@ -332,10 +203,8 @@ async fn cancelling_all_does_not_claim_to_have_stopped_somebody_elses_upload() -
     let computer = Computer::new()?;
     let (one, other) = (computer.app()?, computer.app()?);
     assert_eq!(other.uploads().cancel_all().await?, 0);
-    let begun = one
-        .uploads()
-        .start(&request(computer.large_image("server.raw")?))
-        .await?;
+    slow(&one)?;
+    let begun = one.uploads().start(&request(computer.image("server.raw")?)).await?;
     assert_eq!(
         other.uploads().cancel_all().await.unwrap_err().code,
         "upload_busy_elsewhere"

@@ -1,0 +1,67 @@
+//! Keeps to what a person has chosen while uploads run: the limit, how many at once, the hours; and keeps the computer awake.
+
+use std::{
+    sync::{Arc, PoisonError, Weak, atomic::Ordering},
+    time::Duration,
+};
+
+use jiff::{Timestamp, Zoned};
+
+use super::{Inner, Stage};
+
+/// How long a choice made in another process may go unseen.
+const LOOK: Duration = Duration::from_secs(1);
+
+impl Inner {
+    /// Makes what was chosen hold.
+    pub(super) fn apply_settings(&self) {
+        let settings = self.settings.get();
+        self.throttle.set(settings.bytes_per_second);
+        let open = settings
+            .hours
+            .is_none_or(|hours| hours.contain(self.local_now().time()));
+        self.turns.allow(usize::try_from(settings.at_once).unwrap_or(1), open);
+    }
+
+    /// When uploads may run again; `None` when they may now.
+    pub(super) fn opens_at(&self) -> Option<Timestamp> {
+        let now = self.local_now();
+        let hours = self.settings.get().hours?;
+        if hours.contain(now.time()) {
+            return None;
+        }
+        hours.next_change(&now).map(|change| change.timestamp())
+    }
+
+    fn local_now(&self) -> Zoned {
+        self.environment.now().to_zoned(self.environment.time_zone())
+    }
+
+    /// Is any upload at work, rather than waiting for something?
+    fn is_working(&self) -> bool {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        running.values().any(|running| running.stage == Stage::Working)
+    }
+}
+
+/// Begins to keep to the settings, unless somebody does already; ends with the last user of `inner`.
+pub(super) fn oversee(inner: &Arc<Inner>) {
+    if !inner.overseen.swap(true, Ordering::Relaxed) {
+        tokio::spawn(keep_overseeing(Arc::downgrade(inner)));
+    }
+}
+
+async fn keep_overseeing(inner: Weak<Inner>) {
+    let mut awake = None;
+    while let Some(inner) = inner.upgrade() {
+        inner.settings.refresh();
+        inner.apply_settings();
+        awake = match awake {
+            _ if !(inner.is_working() && inner.settings.get().keep_awake) => None,
+            Some(awake) => Some(awake),
+            None => Some(inner.environment.keep_awake()),
+        };
+        drop(inner);
+        tokio::time::sleep(LOOK).await;
+    }
+}
