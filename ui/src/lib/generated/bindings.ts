@@ -350,7 +350,7 @@ kind: ConnectionKind,
  */
 regions: Array<string>, };
 
-export type UploadState = "queued" | "uploading" | "verifying" | "importing" | "done" | "failed" | "cancelled" | "interrupted";
+export type UploadState = "queued" | "checking" | "uploading" | "paused" | "waiting_for_network" | "waiting_for_sign_in" | "verifying" | "importing" | "done" | "failed" | "cancelled" | "interrupted";
 
 export type Upload = { 
 /**
@@ -386,11 +386,19 @@ total: number,
  */
 bytes_per_second: number | null, 
 /**
+ * Until all bytes have arrived; null until it can be told.
+ */
+time_left: TimeLeft | null, 
+/**
+ * When the hours in which uploads may run begin (RFC 3339); null when it does not wait for them.
+ */
+starts_at: string | null, 
+/**
  * The image, once the service was asked to make it.
  */
 image_id: string | null, 
 /**
- * Why it failed.
+ * Why it failed, or what it waits for.
  */
 error: ApiError | null, 
 /**
