@@ -144,11 +144,14 @@ async fn what_the_service_refuses_has_its_own_code() {
     .unwrap();
     assert_eq!(missing.begin("k").await.unwrap_err().code, "s3_no_such_bucket");
     let upload = s3.begin("other").await.unwrap();
+    assert_eq!(s3.uploads("other").await.unwrap(), [upload.as_str()]);
+    assert_eq!(s3.uploads("othe").await.unwrap(), [""; 0], "another key's");
     let damaged = s3
         .put_part("other", &upload, 1, Bytes::from_static(b"abc").into(), [0; 16])
         .await;
     assert_eq!(damaged.unwrap_err().code, "s3_integrity");
     s3.abort("other", &upload).await.unwrap();
     s3.abort("other", &upload).await.unwrap();
+    assert_eq!(s3.uploads("other").await.unwrap(), [""; 0]);
     assert_eq!(s3.parts("other", &upload).await.unwrap_err().code, "s3_no_such_upload");
 }

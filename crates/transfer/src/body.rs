@@ -108,7 +108,7 @@ pub(crate) struct Seen {
     /// Longest time in which nothing moved.
     pub(crate) longest_gap: Duration,
     /// When it began.
-    began: Instant,
+    pub(crate) began: Instant,
     /// Time in which the bandwidth limit held it back.
     held: Duration,
     held_since: Option<Instant>,
@@ -190,7 +190,7 @@ mod tests {
                 "the piece is part of the buffer"
             );
             position += piece.len();
-            assert_eq!(body.remaining() as usize, data.len() - position);
+            assert_eq!(body.remaining(), (data.len() - position) as u64);
         }
         assert_eq!(position, data.len());
     }

@@ -39,6 +39,7 @@ pub const CODES: &[&str] = &[
     "object_mismatch",
     "object_too_large",
     "part_mismatch",
+    "part_stalled",
     "source_changed",
     "source_empty",
     "source_is_directory",
@@ -56,6 +57,7 @@ mod tests {
         let sources = [
             include_str!("engine/error.rs"),
             include_str!("engine/mod.rs"),
+            include_str!("engine/parts.rs"),
             include_str!("journal/error.rs"),
             include_str!("plan.rs"),
             include_str!("source.rs"),

@@ -84,6 +84,19 @@ impl Plan {
         self.count
     }
 
+    /// How many parts, as a length.
+    pub(crate) fn len(&self) -> usize {
+        usize::try_from(self.count).unwrap_or(usize::MAX)
+    }
+
+    /// Bytes of the parts with these numbers together.
+    pub(crate) fn size_of(&self, numbers: impl Iterator<Item = u32>) -> u64 {
+        numbers
+            .filter_map(|number| self.part(number))
+            .map(|part| part.size)
+            .sum()
+    }
+
     /// The part with this number, counted from 1.
     pub fn part(&self, number: u32) -> Option<PlannedPart> {
         if number > self.count {

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, futures::Notified};
 use tokio_util::sync::CancellationToken;
 
 use crate::{retry::Retry, throttle::Throttle};
@@ -51,9 +51,9 @@ impl RetryNow {
         self.0.notify_waiters();
     }
 
-    /// Returns at the next [`RetryNow::wake`].
-    pub async fn woken(&self) {
-        self.0.notified().await;
+    /// Ends when somebody wakes after this was called.
+    pub fn woken(&self) -> Notified<'_> {
+        self.0.notified()
     }
 }
 

@@ -149,8 +149,7 @@ mod tests {
         for worker in workers {
             worker.await.unwrap();
         }
-        let counts = counts.lock().unwrap().clone();
-        counts
+        counts.lock().unwrap().clone()
     }
 
     #[tokio::test(start_paused = true)]

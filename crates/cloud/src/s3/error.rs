@@ -1,8 +1,12 @@
 //! What an S3 service's refusals mean.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
-use http::{HeaderName, StatusCode};
+use http::{
+    HeaderName, StatusCode,
+    header::{DATE, RETRY_AFTER},
+};
+use jiff::{Timestamp, fmt::rfc2822};
 use lotse_transfer::{TargetError, TargetErrorKind};
 
 use super::xml::Element;
@@ -67,24 +71,48 @@ pub(super) fn refusal(answer: &Answer) -> TargetError {
     for (name, value) in known.into_iter().filter(|(_, value)| !value.is_empty()) {
         refused.params.insert(name.to_owned(), shorten(value));
     }
+    refused.retry_after = retry_after(answer);
     refused
+}
+
+/// How long the service asks to be left alone (RFC 9110, 10.2.3): seconds, or a date by its own clock.
+fn retry_after(answer: &Answer) -> Option<Duration> {
+    let asked = answer.header(RETRY_AFTER)?.trim();
+    if let Ok(seconds) = asked.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let pause = parse_date(asked)?.duration_since(date(answer)?);
+    // What lies in the past asks for nothing.
+    pause.try_into().ok()
+}
+
+/// When the service answered, by its own clock (`Date`).
+pub(super) fn date(answer: &Answer) -> Option<Timestamp> {
+    parse_date(answer.header(DATE)?.trim())
+}
+
+fn parse_date(text: &str) -> Option<Timestamp> {
+    // HTTP's form is one of RFC 2822's.
+    rfc2822::parse(text).ok().map(|date| date.timestamp())
 }
 
 fn by_code(service_code: &str, message: &str) -> Option<(TargetErrorKind, &'static str)> {
     use TargetErrorKind::{Busy, Forbidden, Integrity, Network, NotFound, Rejected, Unauthorized};
     Some(match service_code {
         // A signed address is refused this way when the clocks differ by more than its time.
-        "AccessDenied" if message.contains("expired") => (Unauthorized, "s3_clock_skew"),
+        "AccessDenied" if message.contains("expired") => (Forbidden, "s3_clock_skew"),
         "AccessDenied" | "AllAccessDisabled" | "AccountProblem" => (Forbidden, "s3_access_denied"),
-        "RequestTimeTooSkewed" | "RequestExpired" => (Unauthorized, "s3_clock_skew"),
+        "RequestTimeTooSkewed" | "RequestExpired" => (Forbidden, "s3_clock_skew"),
         "SignatureDoesNotMatch" | "AuthorizationHeaderMalformed" | "AuthorizationQueryParametersError" => {
             (Unauthorized, "s3_signature")
         }
         "InvalidAccessKeyId" | "InvalidToken" | "ExpiredToken" | "TokenRefreshRequired" => {
             (Unauthorized, "s3_invalid_key")
         }
-        "NoSuchBucket" => (NotFound, "s3_no_such_bucket"),
-        "NoSuchUpload" => (NotFound, "s3_no_such_upload"),
+        // Not `NotFound`, which says that an upload is lost: somebody has to look at the connection, and then it goes on.
+        "NoSuchBucket" => (Forbidden, "s3_no_such_bucket"),
+        // Swift and radosgw speak of the key when the upload was completed before.
+        "NoSuchUpload" | "NoSuchKey" => (NotFound, "s3_no_such_upload"),
         "AccessControlListNotSupported" => (Rejected, "s3_no_public_access"),
         "SlowDown" | "ServiceUnavailable" | "TooManyRequests" | "Busy" => (Busy, "s3_busy"),
         "InternalError" => (Network, "s3_server_error"),

@@ -1,12 +1,14 @@
 //! S3 object storage as a target: multipart uploads with signed addresses (Signature Version 4), path-style.
 //! Written for what Ceph's radosgw, Swift's s3api, Garage and AWS really answer.
 
+mod clock;
 mod error;
 mod xml;
 
 use std::{
     convert::Infallible,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -31,6 +33,7 @@ use rusty_s3::{
 use url::Url;
 
 use self::{
+    clock::Clock,
     error::{error, odd_answer, refusal},
     xml::{Element, complete_body},
 };
@@ -72,6 +75,7 @@ pub struct S3 {
     bucket: Bucket,
     credentials: Credentials,
     public_read: bool,
+    clock: Arc<Clock>,
 }
 
 impl std::fmt::Debug for S3 {
@@ -100,6 +104,7 @@ impl S3 {
             bucket,
             credentials,
             public_read: config.public_read,
+            clock: Arc::default(),
         })
     }
 
@@ -113,8 +118,12 @@ impl S3 {
     /// # Errors
     /// The `s3_*` codes.
     pub async fn delete(&self, key: &str) -> Result<(), TargetError> {
-        let url = DeleteObject::new(&self.bucket, Some(&self.credentials), key).sign(SIGNED_FOR);
-        let answer = exchange(self.http.delete(url), REQUEST_TIMEOUT).await?;
+        let action = DeleteObject::new(&self.bucket, Some(&self.credentials), key);
+        let answer = self
+            .exchange(REQUEST_TIMEOUT, |at| {
+                self.http.delete(action.sign_with_time(SIGNED_FOR, at))
+            })
+            .await?;
         if answer.status.is_success() {
             return Ok(());
         }
@@ -126,11 +135,28 @@ impl S3 {
         }
     }
 
+    /// A small request, signed at the time that it is given. Refused because of that time, it is repeated once by the service's clock.
+    async fn exchange(
+        &self,
+        timeout: Duration,
+        request: impl Fn(&Timestamp) -> RequestBuilder + Send + Sync,
+    ) -> Result<Answer, TargetError> {
+        for last in [false, true] {
+            let signed = self.clock.now();
+            let response = request(&signed).timeout(timeout).send().await.map_err(NoAnswer::from)?;
+            let answer = Answer::read(response).await?;
+            if last || !self.clock.corrected_by(&answer, signed) {
+                return Ok(answer);
+            }
+        }
+        Err(error(TargetErrorKind::Network, "s3_clock_skew", []))
+    }
+
     /// ListMultipartUploads, which rusty-s3 does not have. One page: no other key begins with an unguessable one.
-    fn list_uploads(&self, key: &str) -> Url {
+    fn list_uploads(&self, key: &str, at: &Timestamp) -> Url {
         let query = [("prefix", key), ("uploads", "")];
         sign(
-            &Timestamp::now(),
+            at,
             Method::Get,
             self.bucket.base_url().clone(),
             self.credentials.key(),
@@ -148,7 +174,11 @@ impl S3 {
         if let Some(after) = after {
             action.set_part_number_marker(after);
         }
-        let answer = exchange(self.http.get(action.sign(SIGNED_FOR)), REQUEST_TIMEOUT).await?;
+        let answer = self
+            .exchange(REQUEST_TIMEOUT, |at| {
+                self.http.get(action.sign_with_time(SIGNED_FOR, at))
+            })
+            .await?;
         if !answer.status.is_success() {
             return Err(refusal(&answer));
         }
@@ -171,14 +201,23 @@ impl Target for S3 {
 
     async fn begin(&self, key: &str) -> Result<String, TargetError> {
         let mut action = CreateMultipartUpload::new(&self.bucket, Some(&self.credentials), key);
-        let request = |url| self.http.post(url).header(CONTENT_TYPE, "application/octet-stream");
-        let request = if self.public_read {
+        if self.public_read {
             action.headers_mut().insert("x-amz-acl", "public-read");
-            request(action.sign(SIGNED_FOR)).header("x-amz-acl", "public-read")
-        } else {
-            request(action.sign(SIGNED_FOR))
-        };
-        let answer = exchange(request.header(CONTENT_LENGTH, 0), REQUEST_TIMEOUT).await?;
+        }
+        let answer = self
+            .exchange(REQUEST_TIMEOUT, |at| {
+                let request = self
+                    .http
+                    .post(action.sign_with_time(SIGNED_FOR, at))
+                    .header(CONTENT_TYPE, "application/octet-stream")
+                    .header(CONTENT_LENGTH, 0);
+                if self.public_read {
+                    request.header("x-amz-acl", "public-read")
+                } else {
+                    request
+                }
+            })
+            .await?;
         if !answer.status.is_success() {
             return Err(refusal(&answer));
         }
@@ -206,7 +245,9 @@ impl Target for S3 {
     }
 
     async fn uploads(&self, key: &str) -> Result<Vec<String>, TargetError> {
-        let answer = exchange(self.http.get(self.list_uploads(key)), REQUEST_TIMEOUT).await?;
+        let answer = self
+            .exchange(REQUEST_TIMEOUT, |at| self.http.get(self.list_uploads(key, at)))
+            .await?;
         if !answer.status.is_success() {
             return Err(refusal(&answer));
         }
@@ -228,16 +269,22 @@ impl Target for S3 {
         let mut action = UploadPart::new(&self.bucket, Some(&self.credentials), key, part_number, upload_id);
         // Signed, so that nothing in between can leave it out.
         action.headers_mut().insert("content-md5", content_md5.as_str());
+        let signed = self.clock.now();
         let request = self
             .http
-            .put(action.sign(SIGNED_FOR))
+            .put(action.sign_with_time(SIGNED_FOR, &signed))
             .header("content-md5", &content_md5)
             .body(Body::wrap(SizedBody(body)));
         // How long is too long is for the engine to say: it knows the link and the bandwidth limit.
         let response = request.send().await.map_err(NoAnswer::from)?;
         let answer = Answer::read(response).await.map_err(TargetError::from)?;
         if !answer.status.is_success() {
-            return Err(refusal(&answer));
+            let mut refused = refusal(&answer);
+            if self.clock.corrected_by(&answer, signed) {
+                // The body is gone; with the right time another try will do.
+                refused.kind = TargetErrorKind::Network;
+            }
+            return Err(refused);
         }
         match answer.header(ETAG) {
             Some(etag) => Ok(PartReceipt {
@@ -252,13 +299,14 @@ impl Target for S3 {
     async fn complete(&self, key: &str, upload_id: &str, parts: &[PartReceipt]) -> Result<(), TargetError> {
         let no_etags = std::iter::empty::<&str>();
         let action = CompleteMultipartUpload::new(&self.bucket, Some(&self.credentials), key, upload_id, no_etags);
-        let url = action.sign(SIGNED_FOR);
-        let request = self
-            .http
-            .post(url)
-            .header(CONTENT_TYPE, "application/xml")
-            .body(complete_body(parts));
-        let answer = exchange(request, COMPLETE_TIMEOUT).await?;
+        let answer = self
+            .exchange(COMPLETE_TIMEOUT, |at| {
+                self.http
+                    .post(action.sign_with_time(SIGNED_FOR, at))
+                    .header(CONTENT_TYPE, "application/xml")
+                    .body(complete_body(parts))
+            })
+            .await?;
         // S3 sends the status before it knows how it ends: an error may come with 200.
         let document = Element::parse(&answer.body);
         if answer.status.is_success()
@@ -280,8 +328,12 @@ impl Target for S3 {
     }
 
     async fn abort(&self, key: &str, upload_id: &str) -> Result<(), TargetError> {
-        let url = AbortMultipartUpload::new(&self.bucket, Some(&self.credentials), key, upload_id).sign(SIGNED_FOR);
-        let answer = exchange(self.http.delete(url), REQUEST_TIMEOUT).await?;
+        let action = AbortMultipartUpload::new(&self.bucket, Some(&self.credentials), key, upload_id);
+        let answer = self
+            .exchange(REQUEST_TIMEOUT, |at| {
+                self.http.delete(action.sign_with_time(SIGNED_FOR, at))
+            })
+            .await?;
         if answer.status.is_success() {
             return Ok(());
         }
@@ -293,8 +345,12 @@ impl Target for S3 {
 
     async fn stored(&self, key: &str) -> Result<Option<StoredObject>, TargetError> {
         // Signed as HEAD: an address signed for GET is refused for HEAD.
-        let url = HeadObject::new(&self.bucket, Some(&self.credentials), key).sign(SIGNED_FOR);
-        let answer = exchange(self.http.head(url), REQUEST_TIMEOUT).await?;
+        let action = HeadObject::new(&self.bucket, Some(&self.credentials), key);
+        let answer = self
+            .exchange(REQUEST_TIMEOUT, |at| {
+                self.http.head(action.sign_with_time(SIGNED_FOR, at))
+            })
+            .await?;
         if answer.status == StatusCode::NOT_FOUND {
             return Ok(None);
         }
@@ -310,11 +366,6 @@ impl Target for S3 {
             _ => Err(odd_answer(&answer)),
         }
     }
-}
-
-async fn exchange(request: RequestBuilder, timeout: Duration) -> Result<Answer, TargetError> {
-    let response = request.timeout(timeout).send().await.map_err(NoAnswer::from)?;
-    Ok(Answer::read(response).await?)
 }
 
 /// A page of a list of parts.

@@ -39,10 +39,11 @@ async fn refusals_become_stable_codes() {
     use TargetErrorKind::{Busy, Forbidden, Integrity, Network, NotFound, Rejected, Unauthorized};
     let cases = [
         (403, refusal("AccessDenied"), Forbidden, "s3_access_denied"),
-        (404, refusal("NoSuchBucket"), NotFound, "s3_no_such_bucket"),
+        (404, refusal("NoSuchBucket"), Forbidden, "s3_no_such_bucket"),
         (404, refusal("NoSuchUpload"), NotFound, "s3_no_such_upload"),
+        (404, refusal("NoSuchKey"), NotFound, "s3_no_such_upload"),
         (403, refusal("SignatureDoesNotMatch"), Unauthorized, "s3_signature"),
-        (403, refusal("RequestTimeTooSkewed"), Unauthorized, "s3_clock_skew"),
+        (403, refusal("RequestTimeTooSkewed"), Forbidden, "s3_clock_skew"),
         (403, refusal("InvalidAccessKeyId"), Unauthorized, "s3_invalid_key"),
         (503, refusal("SlowDown"), Busy, "s3_busy"),
         (400, refusal("BadDigest"), Integrity, "s3_integrity"),
@@ -228,4 +229,103 @@ async fn what_is_gone_is_success_for_those_who_remove() {
     s3.abort("k", "u").await.unwrap();
     s3.delete("k").await.unwrap();
     assert_eq!(s3.delete("k").await.unwrap_err().code, "s3_access_denied");
+}
+
+/// Which time the request was signed with.
+fn signed_at(path: &str) -> jiff::Timestamp {
+    let date = path.split("X-Amz-Date=").nth(1).unwrap().split('&').next().unwrap();
+    jiff::fmt::strtime::parse("%Y%m%dT%H%M%SZ", date)
+        .unwrap()
+        .to_datetime()
+        .unwrap()
+        .to_zoned(jiff::tz::TimeZone::UTC)
+        .unwrap()
+        .timestamp()
+}
+
+#[tokio::test]
+async fn a_wrong_clock_is_mended_by_the_services_own() {
+    let hours = jiff::SignedDuration::from_hours(7);
+    let theirs = jiff::Timestamp::now().checked_add(hours).unwrap();
+    let date = jiff::fmt::rfc2822::DateTimePrinter::new()
+        .timestamp_to_rfc9110_string(&theirs)
+        .unwrap();
+    let skewed = || answer(403, &[("date", &date)], &refusal("RequestTimeTooSkewed"));
+    let list = "<ListPartsResult><IsTruncated>false</IsTruncated></ListPartsResult>";
+    let server = Server::start(vec![skewed(), answer(200, &[], list), answer(200, &[], list)]).await;
+    let s3 = client(server.url(), false);
+    s3.parts("k", "u").await.unwrap();
+    s3.parts("k", "u").await.unwrap();
+    for (request, off) in [
+        (0, hours),
+        (1, jiff::SignedDuration::ZERO),
+        (2, jiff::SignedDuration::ZERO),
+    ] {
+        let difference = theirs.duration_since(signed_at(&server.asked()[request].path));
+        assert!(
+            (difference - off).abs() < jiff::SignedDuration::from_mins(2),
+            "{request}: {difference}"
+        );
+    }
+
+    // A part's body cannot be sent twice: the next try is the engine's.
+    let server = Server::start(vec![
+        skewed(),
+        answer(403, &[("date", &date)], &refusal("AccessDenied")),
+    ])
+    .await;
+    let s3 = client(server.url(), false);
+    let body = || Bytes::from_static(b"hello").into();
+    let refused = s3.put_part("k", "u", 1, body(), [0; 16]).await.unwrap_err();
+    assert_eq!((refused.retryable(), refused.code), (true, "s3_clock_skew"));
+    let refused = s3.put_part("k", "u", 1, body(), [0; 16]).await.unwrap_err();
+    assert_eq!(
+        (refused.retryable(), refused.code),
+        (false, "s3_access_denied"),
+        "no excuse twice"
+    );
+    let difference = theirs.duration_since(signed_at(&server.asked()[1].path));
+    assert!(difference.abs() < jiff::SignedDuration::from_mins(2), "{difference}");
+}
+
+#[tokio::test]
+async fn what_a_service_asks_for_is_understood() {
+    let soon = "Sun, 22 Nov 2026 10:00:30 GMT";
+    let cases = [
+        (vec![("retry-after", "7")], Some(7)),
+        (
+            vec![("date", "Sun, 22 Nov 2026 10:00:00 GMT"), ("retry-after", soon)],
+            Some(30),
+        ),
+        (
+            vec![("date", "Sun, 22 Nov 2026 11:00:00 GMT"), ("retry-after", soon)],
+            None,
+        ),
+        (vec![("retry-after", "when it suits you")], None),
+        (vec![], None),
+    ];
+    for (headers, seconds) in cases {
+        let server = Server::start(vec![answer(503, &headers, &refusal("SlowDown"))]).await;
+        let error = client(server.url(), false).parts("k", "u").await.unwrap_err();
+        assert_eq!(
+            error.retry_after,
+            seconds.map(std::time::Duration::from_secs),
+            "{headers:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn open_uploads_are_those_of_this_very_key() {
+    let list = "<ListMultipartUploadsResult><Upload><Key>a/ä.raw</Key><UploadId>u1</UploadId></Upload>\
+        <Upload><Key>a/ä.raw.gz</Key><UploadId>u2</UploadId></Upload><Upload><UploadId>u3</UploadId></Upload></ListMultipartUploadsResult>";
+    let server = Server::start(vec![answer(200, &[], list), answer(200, &[], "<html/>")]).await;
+    let s3 = client(server.url(), false);
+    assert_eq!(s3.uploads("a/ä.raw").await.unwrap(), ["u1"]);
+    assert_eq!(s3.uploads("a/ä.raw").await.unwrap_err().code, "s3_answer_invalid");
+    let asked = &server.asked()[0].path;
+    assert!(
+        asked.contains("uploads=") && asked.contains("prefix=a%2F%C3%A4.raw"),
+        "{asked}"
+    );
 }

@@ -61,6 +61,16 @@ impl SendError {
         }
     }
 
+    /// `parts`: their numbers.
+    pub(super) fn parts_mismatch(parts: &str) -> SendError {
+        SendError {
+            kind: SendErrorKind::Target,
+            code: "part_mismatch",
+            params: BTreeMap::from([("part".into(), parts.to_owned())]),
+            retryable: true,
+        }
+    }
+
     pub(super) fn object_mismatch(size: u64, etag: &str, found: Option<&StoredObject>) -> SendError {
         let mut params = BTreeMap::from([
             ("expected_size".into(), size.to_string()),

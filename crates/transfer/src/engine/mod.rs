@@ -1,37 +1,52 @@
 //! Sends a file in parts. What the target acknowledged is in the journal before it counts, so that the next run goes on from there.
 //! `send` may be dropped at any point: whatever it had not written down is done again.
 
+mod again;
 mod error;
+mod pace;
+mod parts;
+mod patience;
 mod read;
+mod report;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs::File,
     future::Future,
-    pin::pin,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
-pub use self::error::{SendError, SendErrorKind};
-use self::read::{Content, Reading, hex, multipart_etag};
+use sha2::Sha512;
+use tokio_util::task::TaskTracker;
+
+use self::{
+    again::blocking,
+    patience::Patience,
+    read::{hex, multipart_etag, read_state},
+    report::Report,
+};
+pub use self::{
+    again::{abort, start_anew},
+    error::{SendError, SendErrorKind},
+};
 use crate::{
-    body::{Flow, PartBody},
-    job::{Job, JobState, SourceIdentity},
+    job::{Job, JobFailure, JobId, JobState},
     journal::{Claim, Journal, JournalError, JournalPart},
-    plan::{Plan, PlannedPart, part_size},
-    retry::Retry,
+    plan::{Plan, PlannedPart},
     steering::Steering,
     target::{PartReceipt, StoredObject, Target, TargetError, TargetErrorKind},
-    throttle::Throttle,
 };
-use futures::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
 
-/// Most parts in memory at the same time: being read, on the way, or waiting to be repeated.
-const IN_FLIGHT: usize = 4;
-
-/// How often one call of [`send`] begins from nothing because the target does not know the upload any more.
+/// How often one call of [`send`] begins from nothing because the target does not know the upload any more, or sends parts again because it
+/// holds others.
 const REOPENINGS: u32 = 2;
+
+/// Most part numbers that an error names.
+const NAMED: usize = 20;
 
 /// How far an upload is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +59,7 @@ pub struct Progress {
     pub total: u64,
     /// The journal's state.
     pub state: JobState,
-    /// While it waits for the network: how long until it tries again.
+    /// While it waits for the network: how long until it tries again, counted from this report.
     pub retry_in: Option<Duration>,
 }
 
@@ -81,57 +96,22 @@ pub async fn send(
         journal,
         target,
         job,
-        on_progress: observe,
-        retry: &steering.retry,
-        throttle: &steering.throttle,
-        reported: AtomicU64::new(0),
+        steering,
+        report: Report::new(observe, job),
+        patience: Mutex::new(Patience::new(steering.stall)),
+        arrivals: AtomicU64::new(0),
+        read_here: Mutex::default(),
+        writes: TaskTracker::new(),
     };
-    tokio::select! {
+    let sent = tokio::select! {
         biased;
         () = steering.cancel.cancelled() => Err(SendError::cancelled()),
         sent = sending.run() => sent,
-    }
-}
-
-/// Has the target throw away what was sent of an upload that is not finished, also one whose id never became known. An upload that it
-/// does not know is success.
-///
-/// # Errors
-/// The target's codes.
-pub async fn abort(target: &dyn Target, job: &Job, retry: &Retry) -> Result<(), SendError> {
-    let mut open: Vec<String> = job.upload_id.iter().cloned().collect();
-    if job.opening {
-        open.extend(retrying(retry, || target.uploads(&job.key)).await?);
-    }
-    for upload_id in &open {
-        retrying(retry, || target.abort(&job.key, upload_id)).await?;
-    }
-    Ok(())
-}
-
-/// Begins a job anew with the file as it is now, after a `source_changed`: the target throws away what it has, the parts are planned again,
-/// and the job is in state [`JobState::Queued`]. The key stays.
-///
-/// # Errors
-/// As [`abort`] and [`SourceIdentity::of`]; `object_too_large`; the journal's codes. Nothing has changed then but what the target threw away.
-pub async fn start_anew(
-    journal: &Journal,
-    target: &dyn Target,
-    claim: &Claim,
-    job: &Job,
-    details: &str,
-    retry: &Retry,
-) -> Result<Job, SendError> {
-    if claim.id() != job.id {
-        return Err(SendError::not_claimed(job));
-    }
-    let path = job.source.path.clone();
-    let source = blocking(move || SourceIdentity::of(&path)).await??;
-    let part_size = part_size(source.size, &target.limits())?;
-    abort(target, job, retry).await?;
-    let (journal, id) = (journal.clone(), job.id);
-    let details = details.to_owned();
-    Ok(blocking(move || journal.restart(id, &source, part_size, &details)).await??)
+    };
+    // Whoever writes to the journal next must not be overtaken by what is being written.
+    sending.writes.close();
+    sending.writes.wait().await;
+    sent
 }
 
 /// Why one attempt ended.
@@ -139,11 +119,31 @@ enum Stop {
     Failed(SendError),
     /// The target does not know the upload: it can be begun anew.
     Lost(SendError),
+    /// The target holds something else than was sent: that can be sent again.
+    Differs(SendError),
+    /// The target cannot be reached, or asks for patience: it can be waited for.
+    Away(TargetError),
 }
 
-impl<E: Into<SendError>> From<E> for Stop {
-    fn from(error: E) -> Stop {
+impl From<SendError> for Stop {
+    fn from(error: SendError) -> Stop {
+        Stop::Failed(error)
+    }
+}
+
+impl From<crate::SourceError> for Stop {
+    fn from(error: crate::SourceError) -> Stop {
         Stop::Failed(error.into())
+    }
+}
+
+impl From<TargetError> for Stop {
+    fn from(error: TargetError) -> Stop {
+        match error.kind {
+            TargetErrorKind::Network | TargetErrorKind::Busy => Stop::Away(error),
+            TargetErrorKind::Integrity => Stop::Differs(error.into()),
+            _ => Stop::Failed(error.into()),
+        }
     }
 }
 
@@ -153,82 +153,257 @@ impl Stop {
         if error.kind == TargetErrorKind::NotFound {
             Stop::Lost(error.into())
         } else {
-            Stop::Failed(error.into())
+            error.into()
         }
     }
 }
 
-type InFlight<'a> = FuturesUnordered<BoxFuture<'a, Result<JournalPart, TargetError>>>;
+/// What journal and target agree on, and what only the target has.
+#[derive(Default)]
+struct Held {
+    /// By number, with the MD5 that was read from the file.
+    kept: BTreeMap<u32, [u8; 16]>,
+    /// Parts of the right size whose acknowledgement the journal missed. The file has to say whether they are right.
+    offered: BTreeMap<u32, PartReceipt>,
+}
+
+/// What has to be read and sent.
+struct Rest {
+    plan: Plan,
+    upload_id: String,
+    held: Held,
+    file: File,
+    /// So many parts at the file's beginning need not be read to know the SHA-512 of the whole, whose state this is.
+    hashed: (u32, Sha512),
+}
 
 struct Sending<'a> {
     journal: &'a Journal,
     target: &'a dyn Target,
     job: &'a Job,
-    on_progress: &'a (dyn Fn(Progress) + Send + Sync),
-    retry: &'a Retry,
-    throttle: &'a Throttle,
-    /// The most that was reported.
-    reported: AtomicU64,
+    steering: &'a Steering,
+    report: Report<'a>,
+    patience: Mutex<Patience>,
+    /// Parts that arrived in this call.
+    arrivals: AtomicU64,
+    /// Parts whose content was read from the file in this call and agrees with the journal.
+    read_here: Mutex<BTreeSet<u32>>,
+    writes: TaskTracker,
 }
 
 impl Sending<'_> {
     async fn run(&self) -> Result<Sent, SendError> {
-        let mut reopenings = 0;
+        let (mut repairs, mut looks) = (0, 0);
+        let mut arrivals = 0;
         loop {
-            match self.attempt().await {
+            let stop = match self.attempt().await {
                 Ok(sent) => return Ok(sent),
-                Err(Stop::Failed(error)) => return Err(error),
-                Err(Stop::Lost(error)) if reopenings >= REOPENINGS => return Err(error),
-                Err(Stop::Lost(error)) => {
+                Err(stop) => stop,
+            };
+            match stop {
+                Stop::Failed(error) if error.kind == SendErrorKind::SignIn => {
+                    self.wait_for(JobState::WaitingForSignIn, &error, None).await?;
+                    return Err(error);
+                }
+                Stop::Failed(error) => return Err(error),
+                Stop::Lost(error) | Stop::Differs(error) if repairs >= REOPENINGS => return Err(error),
+                Stop::Differs(error) => {
+                    tracing::warn!(job = %self.job.id.0, %error, "the target holds something else, sending it again");
+                    repairs += 1;
+                }
+                Stop::Lost(error) => {
                     tracing::warn!(job = %self.job.id.0, code = error.code, "upload lost by the target, beginning anew");
-                    reopenings += 1;
+                    repairs += 1;
                     self.write(Journal::forget_parts).await?;
+                }
+                Stop::Away(error) => {
+                    let now = self.arrivals.load(Ordering::Relaxed);
+                    looks = if now > arrivals { 1 } else { looks + 1 };
+                    arrivals = now;
+                    self.wait_out(&error, looks).await?;
                 }
             }
         }
     }
 
-    async fn attempt(&self) -> Result<Sent, Stop> {
-        let source = self.job.source.clone();
-        let (file, _) = blocking(move || source.reopen()).await??;
-        let job = self.job_now().await?;
-        if job.state != JobState::Checking {
-            self.advance(JobState::Checking).await?;
+    /// Waits before the look with this number whether the target is there again.
+    async fn wait_out(&self, error: &TargetError, look: u32) -> Result<(), SendError> {
+        let retry = &self.steering.retry;
+        let asked = error.retry_after.unwrap_or_default().min(retry.longest_away);
+        let pause = retry.pause_away(look).max(asked);
+        let woken = self.steering.retry_now.woken();
+        tracing::info!(job = %self.job.id.0, code = error.code, ?pause, "waiting for the network");
+        self.wait_for(
+            JobState::WaitingForNetwork,
+            &SendError::from(error.clone()),
+            Some(pause),
+        )
+        .await?;
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = woken => {}
         }
-        let plan = Plan::new(job.source.size, job.part_size).ok_or_else(|| job.source.changed())?;
+        Ok(())
+    }
 
-        let (upload_id, kept) = match &job.upload_id {
-            None => (self.open().await?, BTreeMap::new()),
-            Some(upload_id) => match retrying(self.retry, || self.target.parts(&job.key, upload_id)).await {
-                Ok(held) => (upload_id.clone(), self.agreed(&plan, &held).await?),
+    async fn wait_for(&self, state: JobState, cause: &SendError, retry_in: Option<Duration>) -> Result<(), SendError> {
+        let cause = JobFailure::from(cause);
+        self.write(move |journal, id| journal.wait(id, state, &cause)).await?;
+        self.report.enter(state, retry_in);
+        Ok(())
+    }
+
+    async fn attempt(&self) -> Result<Sent, Stop> {
+        let job = self.job_now().await?;
+        let plan = Plan::new(job.source.size, job.part_size).ok_or_else(|| job.source.changed())?;
+        self.report.resume(job.acknowledged);
+        // A job that waits for the network goes on waiting until the target has answered.
+        if job.state != JobState::WaitingForNetwork {
+            self.become_state(JobState::Checking).await?;
+        }
+        let (upload_id, held) = match &job.upload_id {
+            None => (self.open(&job).await?, Held::default()),
+            Some(upload_id) => match self.brief(|| self.target.parts(&job.key, upload_id)).await {
+                Ok(held) => (upload_id.clone(), self.agreed(&plan, held).await?),
                 Err(error) => return self.already_complete(&job, &plan, Stop::of_upload(error)).await,
             },
         };
+        self.become_state(JobState::Checking).await?;
+        self.report.count(plan.size_of(held.kept.keys().copied()), 0);
         let sha512 = match &job.sha512 {
-            Some(sha512) if kept.len() == plan_len(&plan) => sha512.clone(),
+            // All is there and all is known: the file is not needed any more.
+            Some(sha512) if held.kept.len() == plan.len() => sha512.clone(),
             _ => {
-                self.become_uploading(self.job_now().await?.state).await?;
-                self.send_parts(&plan, file, &upload_id, kept).await?
+                let rest = self.rest(&job, plan, &upload_id, held).await?;
+                let sha512 = self.send_parts(rest).await?;
+                self.check_parts(&plan, &upload_id).await?;
+                sha512
             }
         };
-        let parts = self.write(Journal::parts).await?;
-        self.become_verifying(self.job_now().await?.state).await?;
-        let receipts: Vec<PartReceipt> = parts.iter().map(|part| part.receipt.clone()).collect();
-        if let Err(error) = retrying(self.retry, || self.target.complete(&job.key, &upload_id, &receipts)).await {
-            return self.already_complete(&job, &plan, Stop::of_upload(error)).await;
-        }
-        match self.compare(&job, &parts).await? {
-            Ok(object) => Ok(Sent { sha512, object }),
-            Err(mismatch) => Err(mismatch.into()),
-        }
+        self.become_state(JobState::Verifying).await?;
+        self.complete(&job, &plan, &upload_id, sha512).await
     }
 
-    /// Opens an upload and writes its id down before anything relies on it.
-    async fn open(&self) -> Result<String, Stop> {
-        let upload_id = retrying(self.retry, || self.target.begin(&self.job.key)).await?;
+    /// What is missing, and the file that it is read from: unchanged, as far as its size, its time and its number tell. If only its number
+    /// is another, its content has to tell before anything is sent.
+    async fn rest(&self, job: &Job, plan: Plan, upload_id: &str, held: Held) -> Result<Rest, Stop> {
+        let source = job.source.clone();
+        let (file, now) = blocking(move || source.reopen()).await??;
+        let hashed = self.write(Journal::hashed).await?.and_then(|(parts, state)| {
+            let usable = parts <= plan.count() && (1..=parts).all(|number| held.kept.contains_key(&number));
+            usable.then_some(parts).zip(read_state(&state))
+        });
+        let rest = Rest {
+            plan,
+            upload_id: upload_id.to_owned(),
+            held,
+            file,
+            hashed: hashed.unwrap_or_default(),
+        };
+        if now.file_id != job.source.file_id {
+            self.verify(&rest, plan.count())?.await?;
+            self.write(move |journal, id| journal.set_file_id(id, now.file_id.as_deref()))
+                .await?;
+        }
+        Ok(rest)
+    }
+
+    /// Opens an upload and writes its id down before anything relies on it. One that was opened before, but whose answer got lost, is used.
+    async fn open(&self, job: &Job) -> Result<String, Stop> {
+        self.write(Journal::set_opening).await?;
+        let mut asked = job.opening;
+        let upload_id = self
+            .brief(|| {
+                let look = std::mem::replace(&mut asked, true);
+                async move {
+                    let known = if look { self.opened_before(job).await? } else { None };
+                    match known {
+                        Some(upload_id) => Ok(upload_id),
+                        None => self.target.begin(&job.key).await,
+                    }
+                }
+            })
+            .await?;
         let noted = upload_id.clone();
         self.write(move |journal, id| journal.set_upload(id, &noted)).await?;
         Ok(upload_id)
+    }
+
+    /// An upload of which only the target knows; should there be several, the others are thrown away.
+    async fn opened_before(&self, job: &Job) -> Result<Option<String>, TargetError> {
+        let open = match self.target.uploads(&job.key).await {
+            Ok(open) => open,
+            Err(error) if error.retryable() => return Err(error),
+            Err(error) => {
+                // Some keys may write, but not list: what is left there the service removes in its time.
+                tracing::info!(code = error.code, "open uploads cannot be listed");
+                return Ok(None);
+            }
+        };
+        let mut open = open.into_iter();
+        let found = open.next();
+        for superfluous in open {
+            self.target.abort(&job.key, &superfluous).await?;
+        }
+        Ok(found)
+    }
+
+    /// Compares what the target holds with the journal, which forgets what differs.
+    async fn agreed(&self, plan: &Plan, receipts: Vec<PartReceipt>) -> Result<Held, Stop> {
+        let mut receipts: BTreeMap<u32, PartReceipt> =
+            receipts.into_iter().map(|receipt| (receipt.number, receipt)).collect();
+        let mut held = Held::default();
+        let mut discarded = Vec::new();
+        for part in self.write(Journal::parts).await? {
+            let number = part.receipt.number;
+            let theirs = receipts.remove(&number);
+            match (plan.part(number), theirs) {
+                (Some(planned), Some(theirs)) if matches(&theirs, planned, part.md5) => {
+                    held.kept.insert(number, part.md5);
+                }
+                _ => discarded.push(number),
+            }
+        }
+        if !discarded.is_empty() {
+            tracing::warn!(job = %self.job.id.0, parts = %named(&discarded), "not held by the target as they were sent");
+            self.write(move |journal, id| journal.discard_parts(id, &discarded))
+                .await?;
+        }
+        receipts.retain(|number, receipt| plan.part(*number).is_some_and(|planned| planned.size == receipt.size));
+        held.offered = receipts;
+        Ok(held)
+    }
+
+    /// After the last part: does the target hold all of them, as they were sent? Those that differ are forgotten, so that they are sent again.
+    async fn check_parts(&self, plan: &Plan, upload_id: &str) -> Result<(), Stop> {
+        let receipts = self
+            .brief(|| self.target.parts(&self.job.key, upload_id))
+            .await
+            .map_err(Stop::of_upload)?;
+        let held = self.agreed(plan, receipts).await?;
+        let differing: Vec<u32> = (1..=plan.count())
+            .filter(|number| !held.kept.contains_key(number))
+            .collect();
+        if differing.is_empty() {
+            Ok(())
+        } else {
+            Err(Stop::Differs(SendError::parts_mismatch(&named(&differing))))
+        }
+    }
+
+    async fn complete(&self, job: &Job, plan: &Plan, upload_id: &str, sha512: String) -> Result<Sent, Stop> {
+        let parts = self.write(Journal::parts).await?;
+        let receipts: Vec<PartReceipt> = parts.iter().map(|part| part.receipt.clone()).collect();
+        let completed = self
+            .brief(|| self.target.complete(&job.key, upload_id, &receipts))
+            .await;
+        if let Err(error) = completed {
+            return self.already_complete(job, plan, Stop::of_upload(error)).await;
+        }
+        match self.compare(job, &parts).await? {
+            Ok(object) => Ok(Sent { sha512, object }),
+            Err(mismatch) => Err(mismatch.into()),
+        }
     }
 
     /// The upload is gone. If that is because it was completed and only the answer got lost, the object is there; otherwise it `stop`s.
@@ -238,169 +413,52 @@ impl Sending<'_> {
         }
         let parts = self.write(Journal::parts).await?;
         let now = self.job_now().await?;
-        let (Some(sha512), true) = (now.sha512, parts.len() == plan_len(plan)) else {
+        let (Some(sha512), true) = (now.sha512, parts.len() == plan.len()) else {
             return Err(stop);
         };
         match self.compare(job, &parts).await? {
             Ok(object) => {
-                self.become_verifying(now.state).await?;
+                if now.state != JobState::Verifying {
+                    self.become_state(JobState::Checking).await?;
+                }
+                self.become_state(JobState::Verifying).await?;
+                self.report.count(job.source.size, 0);
                 Ok(Sent { sha512, object })
             }
             Err(_) => Err(stop),
         }
     }
 
-    /// The parts of the plan on which journal and target agree; the journal forgets the others.
-    async fn agreed(&self, plan: &Plan, held: &[PartReceipt]) -> Result<BTreeMap<u32, [u8; 16]>, Stop> {
-        let held: BTreeMap<u32, &PartReceipt> = held.iter().map(|receipt| (receipt.number, receipt)).collect();
-        let mut kept = BTreeMap::new();
-        let mut discarded = BTreeSet::new();
-        for part in self.write(Journal::parts).await? {
-            let number = part.receipt.number;
-            let planned = plan.part(number);
-            let agree =
-                planned.is_some_and(|planned| held.get(&number).is_some_and(|held| matches(held, planned, part.md5)));
-            if agree {
-                kept.insert(number, part.md5);
-            } else {
-                discarded.insert(number);
-            }
-        }
-        if !discarded.is_empty() {
-            let numbers: Vec<u32> = discarded.into_iter().collect();
-            self.write(move |journal, id| journal.discard_parts(id, &numbers))
-                .await?;
-        }
-        Ok(kept)
-    }
-
-    /// Reads the file once from its beginning to its end, sends what is not `kept`, and returns its SHA-512, which the journal has, too.
-    async fn send_parts(
-        &self,
-        plan: &Plan,
-        file: File,
-        upload_id: &str,
-        kept: BTreeMap<u32, [u8; 16]>,
-    ) -> Result<String, Stop> {
-        let slots = usize::try_from(self.target.limits().max_concurrent)
-            .unwrap_or(IN_FLIGHT)
-            .clamp(1, IN_FLIGHT);
-        let mut acknowledged: u64 = kept
-            .keys()
-            .filter_map(|number| plan.part(*number))
-            .map(|part| part.size)
-            .sum();
-        self.report(acknowledged);
-
-        let mut reading = Reading::new(file, self.job.source.clone())?;
-        let mut in_flight: InFlight = FuturesUnordered::new();
-        for number in 1..=plan.count() {
-            let Some(planned) = plan.part(number) else { break };
-            while in_flight.len() >= slots {
-                self.acknowledge(in_flight.next().await, &mut acknowledged).await?;
-            }
-            let mut read = pin!(blocking(move || reading.next(planned)));
-            let (rest, content) = loop {
-                tokio::select! {
-                    read = &mut read => break read??,
-                    done = in_flight.next(), if !in_flight.is_empty() => self.acknowledge(done, &mut acknowledged).await?,
-                }
-            };
-            reading = rest;
-            match kept.get(&number) {
-                Some(md5) if *md5 != content.md5 => return Err(self.job.source.changed().into()),
-                Some(_) => {}
-                None => in_flight.push(Box::pin(self.put(upload_id, planned, content))),
-            }
-        }
-        while !in_flight.is_empty() {
-            self.acknowledge(in_flight.next().await, &mut acknowledged).await?;
-        }
-
-        let sha512 = blocking(move || reading.finish()).await??;
-        let noted = sha512.clone();
-        self.write(move |journal, id| journal.set_sha512(id, &noted)).await?;
-        Ok(sha512)
-    }
-
-    async fn put(&self, upload_id: &str, planned: PlannedPart, content: Content) -> Result<JournalPart, TargetError> {
-        let Content { data, md5 } = content;
-        let receipt = retrying(self.retry, || async {
-            let request = self.target.put_part(
-                &self.job.key,
-                upload_id,
-                planned.number,
-                PartBody::new(data.clone(), self.throttle.clone(), Flow::new()),
-                md5,
-            );
-            let receipt = request.await?;
-            if matches(&receipt, planned, md5) {
-                Ok(receipt)
-            } else {
-                Err(part_mismatch(&receipt, planned, md5))
-            }
-        })
-        .await?;
-        Ok(JournalPart { receipt, md5 })
-    }
-
-    /// Counts a part once the journal has it.
-    async fn acknowledge(
-        &self,
-        done: Option<Result<JournalPart, TargetError>>,
-        acknowledged: &mut u64,
-    ) -> Result<(), Stop> {
-        let Some(done) = done else { return Ok(()) };
-        let part = done.map_err(Stop::of_upload)?;
-        let size = part.receipt.size;
-        self.write(move |journal, id| journal.record_part(id, &part.receipt, part.md5))
-            .await?;
-        *acknowledged = acknowledged.saturating_add(size);
-        self.report(*acknowledged);
-        Ok(())
-    }
-
-    fn report(&self, acknowledged: u64) {
-        let before = self.reported.fetch_max(acknowledged, Ordering::Relaxed);
-        (self.on_progress)(Progress {
-            acknowledged: acknowledged.max(before),
-            on_the_way: 0,
-            total: self.job.source.size,
-            state: JobState::Uploading,
-            retry_in: None,
-        });
-    }
-
     /// Compares the finished object with what was sent: its size and its mark, made of the MD5s of what was read.
     async fn compare(&self, job: &Job, parts: &[JournalPart]) -> Result<Result<StoredObject, SendError>, Stop> {
         let expected = multipart_etag(parts.iter().map(|part| &part.md5));
-        let found = retrying(self.retry, || self.target.stored(&job.key)).await?;
+        let found = self.brief(|| self.target.stored(&job.key)).await?;
         Ok(match found {
             Some(object) if object.size == job.source.size && object.etag.eq_ignore_ascii_case(&expected) => Ok(object),
             other => Err(SendError::object_mismatch(job.source.size, &expected, other.as_ref())),
         })
     }
 
-    async fn become_uploading(&self, now: JobState) -> Result<(), SendError> {
-        if now == JobState::Uploading {
-            Ok(())
-        } else {
-            self.advance(JobState::Uploading).await
-        }
+    /// A small request, repeated a few times: whether to wait longer is decided above it.
+    async fn brief<T, F, R>(&self, request: F) -> Result<T, TargetError>
+    where
+        F: FnMut() -> R,
+        R: Future<Output = Result<T, TargetError>>,
+    {
+        again::brief(&self.steering.retry, request).await
     }
 
-    async fn become_verifying(&self, now: JobState) -> Result<(), SendError> {
-        if now == JobState::Verifying {
-            return Ok(());
+    /// Writes a state down if it is another, and tells it.
+    async fn become_state(&self, to: JobState) -> Result<(), SendError> {
+        let changed = self
+            .write(move |journal, id| match journal.job(id)? {
+                Some(job) if job.state == to => Ok(false),
+                _ => journal.advance(id, to).map(|_| true),
+            })
+            .await?;
+        if changed || self.report.state() != to {
+            self.report.enter(to, None);
         }
-        self.advance(JobState::Verifying).await?;
-        // No byte more, but whoever follows the upload shall see its new state: putting a large object together takes a while.
-        self.report(0);
-        Ok(())
-    }
-
-    async fn advance(&self, to: JobState) -> Result<(), SendError> {
-        self.write(move |journal, id| journal.advance(id, to)).await?;
         Ok(())
     }
 
@@ -411,15 +469,20 @@ impl Sending<'_> {
 
     async fn write<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Journal, crate::JobId) -> Result<T, JournalError> + Send + 'static,
+        work: impl FnOnce(&Journal, JobId) -> Result<T, JournalError> + Send + 'static,
     ) -> Result<T, SendError> {
         let (journal, id) = (self.journal.clone(), self.job.id);
-        Ok(blocking(move || work(&journal, id)).await??)
+        Ok(again::joined(self.writes.spawn_blocking(move || work(&journal, id))).await??)
     }
-}
 
-fn plan_len(plan: &Plan) -> usize {
-    usize::try_from(plan.count()).unwrap_or(usize::MAX)
+    fn read_here(&self) -> MutexGuard<'_, BTreeSet<u32>> {
+        self.read_here.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn patience(&self) -> MutexGuard<'_, Patience> {
+        // Whole between any two statements.
+        self.patience.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Does the target hold this part with this content?
@@ -427,51 +490,13 @@ fn matches(receipt: &PartReceipt, planned: PlannedPart, md5: [u8; 16]) -> bool {
     receipt.number == planned.number && receipt.size == planned.size && receipt.etag.eq_ignore_ascii_case(&hex(&md5))
 }
 
-fn part_mismatch(receipt: &PartReceipt, planned: PlannedPart, md5: [u8; 16]) -> TargetError {
-    TargetError {
-        kind: TargetErrorKind::Integrity,
-        code: "part_mismatch",
-        params: BTreeMap::from([
-            ("part".into(), planned.number.to_string()),
-            ("expected_etag".into(), hex(&md5)),
-            ("found_etag".into(), receipt.etag.clone()),
-        ]),
-        retry_after: None,
+/// Part numbers for an error's sentence.
+fn named(parts: &[u32]) -> String {
+    let mut names: Vec<String> = parts.iter().take(NAMED).map(u32::to_string).collect();
+    if parts.len() > NAMED {
+        names.push("…".to_owned());
     }
-}
-
-/// Repeats a request as long as that can help and the budget lasts.
-async fn retrying<T, F, R>(retry: &Retry, mut request: F) -> Result<T, TargetError>
-where
-    F: FnMut() -> R,
-    R: Future<Output = Result<T, TargetError>>,
-{
-    let mut attempt = 1;
-    loop {
-        let error = match request().await {
-            Ok(answer) => return Ok(answer),
-            Err(error) if error.retryable() => error,
-            Err(error) => return Err(error),
-        };
-        let Some(pause) = retry.pause_after(attempt) else {
-            return Err(error);
-        };
-        tracing::warn!(code = error.code, attempt, ?pause, "request failed, repeating it");
-        tokio::time::sleep(pause).await;
-        attempt = attempt.saturating_add(1);
-    }
-}
-
-/// Runs what waits for the disk beside the runtime's own threads.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, SendError> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => Ok(result),
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            // The runtime is being shut down.
-            Err(_) => Err(SendError::cancelled()),
-        },
-    }
+    names.join(", ")
 }
 
 #[cfg(test)]

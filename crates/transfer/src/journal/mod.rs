@@ -247,6 +247,36 @@ impl Journal {
         self.update(id, "UPDATE jobs SET opening = ?2 WHERE id = ?1", 1)
     }
 
+    /// Notes how far the file was hashed: its first `parts` parts, which the target has all acknowledged, and the state of the hash then.
+    ///
+    /// # Errors
+    /// `job_unknown`, and the `journal_*` codes of [`Journal::open`].
+    pub fn set_hashed(&self, id: JobId, parts: u32, state: &[u8]) -> Result<(), JournalError> {
+        self.write(|transaction| {
+            let sql = "UPDATE jobs SET hashed = ?2, hash_state = ?3 WHERE id = ?1";
+            match transaction.execute(sql, params![id.0.to_string(), parts, state])? {
+                0 => Err(JournalError::unknown(id)),
+                _ => Ok(()),
+            }
+        })
+    }
+
+    /// What [`Journal::set_hashed`] noted.
+    ///
+    /// # Errors
+    /// `job_unknown`, and the `journal_*` codes of [`Journal::open`].
+    pub fn hashed(&self, id: JobId) -> Result<Option<(u32, Vec<u8>)>, JournalError> {
+        row::hashed(&self.connection(), id)
+    }
+
+    /// Notes the filesystem's number of the file, after its content was found to be the same under another one.
+    ///
+    /// # Errors
+    /// `job_unknown`, and the `journal_*` codes of [`Journal::open`].
+    pub fn set_file_id(&self, id: JobId, file_id: Option<&str>) -> Result<(), JournalError> {
+        self.update(id, "UPDATE jobs SET file_id = ?2 WHERE id = ?1", file_id)
+    }
+
     /// Notes the SHA-512 of the whole file, in hexadecimal digits.
     ///
     /// # Errors

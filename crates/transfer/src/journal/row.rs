@@ -39,6 +39,17 @@ pub(super) fn jobs(connection: &Connection) -> Result<Vec<Job>, JournalError> {
     Ok(jobs)
 }
 
+pub(super) fn hashed(connection: &Connection, id: JobId) -> Result<Option<(u32, Vec<u8>)>, JournalError> {
+    let noted = connection
+        .prepare_cached("SELECT hashed, hash_state FROM jobs WHERE id = ?1")?
+        .query_row([id.0.to_string()], |row| {
+            Ok((row.get::<_, u32>(0)?, row.get::<_, Option<Vec<u8>>>(1)?))
+        })
+        .optional()?;
+    let (parts, state) = noted.ok_or_else(|| JournalError::unknown(id))?;
+    Ok(state.map(|state| (parts, state)))
+}
+
 /// The jobs' ids in the order of the queue.
 pub(super) fn queue(connection: &Connection) -> Result<Vec<JobId>, JournalError> {
     let mut statement = connection.prepare_cached("SELECT id FROM jobs ORDER BY position, seq")?;
