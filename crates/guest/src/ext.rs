@@ -159,7 +159,7 @@ impl Ext {
 
     /// Bytes of the whole filesystem, its own tables included. More than its partition holds when the image was cut off.
     pub fn total_bytes(&self) -> u64 {
-        self.superblock.blocks.saturating_mul(self.superblock.block_size)
+        self.superblock.total_bytes()
     }
 
     /// Bytes that no file uses, those reserved for root included: counted from the groups' descriptors as Linux does at

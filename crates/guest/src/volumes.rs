@@ -104,6 +104,7 @@ impl Opened {
     }
 
     fn fact(&self) -> facts::Volume {
+        let superblock = self.superblock();
         facts::Volume {
             partition: self.number,
             layers: self.layers.clone(),
@@ -112,7 +113,16 @@ impl Opened {
             filesystem: self.filesystem.clone(),
             label: self.label.clone(),
             uuid: self.uuid.clone(),
+            filesystem_len: superblock.as_ref().map(ext::Superblock::total_bytes),
+            left: superblock.as_ref().map(ext::Superblock::left),
         }
+    }
+
+    /// What an ext filesystem says of itself, also where its files cannot be read.
+    fn superblock(&self) -> Option<ext::Superblock> {
+        let is_ext = matches!(self.filesystem.as_deref(), Some("ext2" | "ext3" | "ext4"));
+        let bytes = is_ext.then(|| self.volume.read_up_to(1024, 1024).ok())??;
+        ext::Superblock::parse(&bytes)
     }
 }
 

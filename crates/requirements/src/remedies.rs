@@ -9,8 +9,8 @@ mod network;
 use lotse_guest::Fact;
 
 pub(crate) use self::boot::{
-    add_fallback_loader, add_virtio_drivers, install_boot_loader, install_kernel, name_root_by_uuid, renew_boot_menu,
-    renew_initramfs,
+    add_fallback_loader, add_virtio_drivers, install_boot_loader, install_kernel, make_mounts_optional,
+    name_mounts_by_uuid, name_root_by_uuid, remove_resume, renew_boot_menu, renew_initramfs,
 };
 use crate::Subject;
 

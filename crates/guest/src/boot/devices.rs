@@ -56,7 +56,7 @@ pub(super) fn read(
         let optional = mount
             .options
             .split(',')
-            .any(|option| option == "nofail" || option == "noauto");
+            .any(|option| ["nofail", "noauto", "x-systemd.automount"].contains(&option));
         // A swap file is no device.
         if mount.source.starts_with('/') && !mount.source.starts_with("/dev/") {
             continue;
@@ -79,13 +79,19 @@ pub(super) fn read(
         if name.starts_with('#') {
             continue;
         }
-        // Where the key stands is nobody's business.
-        let options = fields.nth(1).unwrap_or_default();
+        // Where the key stands is nobody's business, only whether there is one (crypttab(5)).
+        let key = fields.next().unwrap_or("none");
+        let options = fields.next().unwrap_or_default();
         let optional = options
             .split(',')
             .any(|option| option == "nofail" || option == "noauto");
+        // A chip of the old machine (`tpm2-device=`) is not in a VM: then it asks after all.
+        let by_program = options.split(',').any(|option| option.starts_with("keyscript="));
         let evidence = Evidence::path(CRYPTTAB).line(number).value(&format!("{name} {source}"));
-        references.push(reference(volumes, DevicePurpose::Encrypted, source, optional, evidence));
+        references.push(DeviceReference {
+            asks_passphrase: ["none", "-"].contains(&key) && !by_program,
+            ..reference(volumes, DevicePurpose::Encrypted, source, optional, evidence)
+        });
     }
     references.truncate(MAX_REFERENCES);
     Ok(references)
@@ -114,6 +120,7 @@ fn reference(
             _ => found,
         },
         optional,
+        asks_passphrase: false,
         evidence,
     }
 }

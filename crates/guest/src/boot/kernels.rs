@@ -4,7 +4,7 @@ use lotse_disk::bytes::{has, le16};
 
 use super::place::Tree;
 use crate::{
-    Fact,
+    Fact, Unknown,
     facts::Kernel,
     files::{Files, Read},
     version::{Rules, compare},
@@ -12,6 +12,9 @@ use crate::{
 
 /// Kernels that are looked at, at most.
 const MAX_KERNELS: usize = 64;
+
+/// Where kernels stand; Flatcar has its own place on the EFI partition.
+const FOLDERS: [&str; 2] = ["/boot", "/boot/flatcar"];
 
 /// Beginnings of names of kernels in `/boot`.
 const NAMES: &[&str] = &["vmlinuz", "vmlinux", "kernel-", "bzImage", "linux-", "Image"];
@@ -74,9 +77,11 @@ pub(super) fn read(files: &Files<'_>, default: Option<(&str, &Header)>) -> Read<
         }
     }
     let mut paths: Vec<String> = Vec::new();
-    for name in files.list("/boot")? {
-        if NAMES.iter().any(|start| name.starts_with(start)) {
-            paths.push(format!("/boot/{name}"));
+    for folder in FOLDERS {
+        for name in files.list(folder)? {
+            if NAMES.iter().any(|start| name.starts_with(start)) {
+                paths.push(format!("{folder}/{name}"));
+            }
         }
     }
     // Fedora, Arch and openSUSE keep the kernel beside its modules and copy it to /boot.
@@ -107,11 +112,14 @@ pub(super) fn read(files: &Files<'_>, default: Option<(&str, &Header)>) -> Read<
             }
             continue;
         }
-        let there = version.as_ref().is_some_and(|version| versions.contains(version));
+        let modules = match &version {
+            Some(version) => Fact::Known(versions.contains(version)),
+            None => Fact::Unknown(Unknown::new("kernel_version_not_known")),
+        };
         kernels.push(Kernel {
             path: Some(path),
             architecture: header.architecture.map(str::to_owned),
-            modules: Fact::Known(there),
+            modules,
             version,
             default: is_default,
         });

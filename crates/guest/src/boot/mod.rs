@@ -28,6 +28,7 @@ use crate::{
     facts::{Boot, BootEntry, BootLoader, Drivers, Mount, PartitionTable},
     files::{Files, Read},
     initramfs::{self, Wanted},
+    services,
     volumes::Volumes,
 };
 
@@ -129,6 +130,7 @@ impl Started<'_> {
             Fact::Unknown(_) => None,
         };
         boot.devices = fact(devices::read(self.files, self.volumes, mounts, entry));
+        boot.init = fact(services::init(self.files).map(|init| init.name().to_owned()));
         boot
     }
 }

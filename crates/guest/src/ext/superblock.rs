@@ -6,6 +6,7 @@ use super::corrupt;
 use crate::{
     Error, Kind, Result,
     checksum::crc32c,
+    facts::Left,
     filesystem::{text, uuid},
 };
 
@@ -205,7 +206,22 @@ impl Superblock {
     }
 
     pub(super) fn was_unmounted_cleanly(&self) -> bool {
-        self.state & (STATE_VALID | STATE_ERROR) == STATE_VALID && !self.needs_recovery()
+        self.left() == Left::Clean
+    }
+
+    pub(crate) fn left(&self) -> Left {
+        if self.state & STATE_ERROR != 0 {
+            Left::WithErrors
+        } else if self.state & STATE_VALID == 0 || self.needs_recovery() {
+            Left::InUse
+        } else {
+            Left::Clean
+        }
+    }
+
+    /// Bytes of the whole filesystem, its own tables included.
+    pub(crate) fn total_bytes(&self) -> u64 {
+        self.blocks.saturating_mul(self.block_size)
     }
 
     /// Block groups, by their blocks.

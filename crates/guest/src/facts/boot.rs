@@ -21,6 +21,8 @@ pub struct Boot {
     pub drivers: Fact<Option<Drivers>>,
     /// Every device that the boot entry, fstab and crypttab name.
     pub devices: Fact<Vec<DeviceReference>>,
+    /// The program that starts everything else: `systemd`, `openrc`, `sysv`, `upstart`, `runit`, `busybox`, `bsd_rc`.
+    pub init: Fact<String>,
 }
 
 impl Boot {
@@ -34,6 +36,7 @@ impl Boot {
             kernels: Fact::Unknown(reason.clone()),
             drivers: Fact::Unknown(reason.clone()),
             devices: Fact::Unknown(reason.clone()),
+            init: Fact::Unknown(reason.clone()),
         }
     }
 }
@@ -184,8 +187,11 @@ pub struct DeviceReference {
     pub by: NamedBy,
     /// Whether this disk has it.
     pub found: DeviceFound,
-    /// Does the system start without it? (`nofail`, `noauto`)
+    /// Does the system start without it? (`nofail`, `noauto`, `x-systemd.automount`)
     pub optional: bool,
+    /// crypttab: on another machine only a person at the console can open it, for there is neither a key file nor a program
+    /// that knows the key.
+    pub asks_passphrase: bool,
     /// Where it stands.
     pub evidence: Evidence,
 }

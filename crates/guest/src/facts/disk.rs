@@ -116,6 +116,22 @@ pub struct Volume {
     pub label: Option<String>,
     /// The filesystem's UUID or serial number, as blkid says it.
     pub uuid: Option<String>,
+    /// ext2, ext3, ext4: bytes of the filesystem as it says itself. More than [`Volume::len`] when something cut it off.
+    pub filesystem_len: Option<u64>,
+    /// ext2, ext3, ext4: how it was left.
+    pub left: Option<Left>,
+}
+
+/// How a filesystem was left when the image was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Left {
+    /// Unmounted.
+    Clean,
+    /// Still mounted: the machine ran, or was switched off without notice.
+    InUse,
+    /// With errors that wait for a check.
+    WithErrors,
 }
 
 /// A system found on the disk; there may be several.

@@ -24,7 +24,7 @@ pub use self::{
         Boot, BootEntry, BootLoader, DeviceFound, DevicePurpose, DeviceReference, DriverPlace, Drivers, FirmwareStart,
         Kernel, NamedBy, NoStart,
     },
-    disk::{FoundSystem, Mount, MountState, Partition, PartitionTable, Root, TableKind, TableProblem, Volume},
+    disk::{FoundSystem, Left, Mount, MountState, Partition, PartitionTable, Root, TableKind, TableProblem, Volume},
     firewall::{Filter, Firewall, Reach},
     leftovers::{AuthorizedKeys, Found, Leftovers, MachineId, MachineIdState},
     network::{Configurator, ConfiguratorKind, FixedName, Interface, InterfaceMatch, MatchBy, Network},

@@ -36,6 +36,21 @@ pub(crate) enum Init {
     BsdRc,
 }
 
+impl Init {
+    /// As in [`crate::facts::Boot::init`].
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Systemd => "systemd",
+            Self::OpenRc => "openrc",
+            Self::SysV => "sysv",
+            Self::Upstart => "upstart",
+            Self::Runit => "runit",
+            Self::BusyBox => "busybox",
+            Self::BsdRc => "bsd_rc",
+        }
+    }
+}
+
 /// Does a service start at boot?
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Start {

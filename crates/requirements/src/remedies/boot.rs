@@ -140,3 +140,42 @@ pub(crate) fn name_root_by_uuid(subject: &Subject, loader: &str) -> Vec<String> 
         (_, None) => Vec::new(),
     }
 }
+
+/// Has the start go on without what fstab names by these words.
+pub(crate) fn make_mounts_optional(sources: &[&str]) -> Vec<String> {
+    sources.iter().filter_map(|source| optional(source)).collect()
+}
+
+fn optional(source: &str) -> Option<String> {
+    // Only words in which nothing has a meaning for the shell or sed; a dot is taken for itself.
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"=/:_.+-".contains(&byte);
+    if source.is_empty() || !source.bytes().all(plain) {
+        return None;
+    }
+    let word = source.replace('.', "[.]").replace('+', "[+]");
+    Some(format!(
+        r"sed -i -E '\@^[[:space:]]*{word}[[:space:]]@{{/nofail/!s/^([[:space:]]*([^[:space:]]+[[:space:]]+){{3}})([^[:space:]]+)/\1\3,nofail/}}' /etc/fstab"
+    ))
+}
+
+/// Names in fstab by its UUID what has a name of the old machine there.
+pub(crate) fn name_mounts_by_uuid() -> Vec<String> {
+    vec![
+        r#"for device in $(awk '$1 ~ "^/dev/((sd|hd|vd|xvd|nvme|mmcblk)[a-z0-9]+|disk/by-(id|path)/.+)$" { print $1 }' /etc/fstab); do if uuid="$(blkid -s UUID -o value "$device")"; then sed -i "s@^$device[[:space:]]@UUID=$uuid @" /etc/fstab; fi; done"#
+            .to_owned(),
+    ]
+}
+
+/// Takes the device from which a sleeping machine would wake off the boot menu.
+pub(crate) fn remove_resume(subject: &Subject) -> Vec<String> {
+    let Some((distribution, menu)) = distribution(subject).and_then(|known| Some((known, menu(known)?))) else {
+        return Vec::new();
+    };
+    match distribution.packages {
+        Packages::Dnf | Packages::Yum => vec!["grubby --update-kernel=ALL --remove-args=resume".to_owned()],
+        _ => vec![
+            r#"sed -i -E 's/(["[:space:]])resume=[^"[:space:]]+/\1/' /etc/default/grub"#.to_owned(),
+            menu,
+        ],
+    }
+}

@@ -49,7 +49,9 @@ pub const RULES: &[Rule] = &[
     advice::boot_loader::RULE,
     advice::root_device::RULE,
     advice::virtio_drivers::RULE,
+    advice::mounts::RULE,
     advice::architecture::RULE,
+    advice::disk_layout::RULE,
     advice::several_systems::RULE,
     // Is it reachable, and does it let its owner in?
     advice::network_address::RULE,

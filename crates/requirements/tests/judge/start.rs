@@ -3,8 +3,8 @@
 use lotse_guest::{
     Evidence, Fact, Facts, Unknown,
     facts::{
-        Boot, BootEntry, DeviceFound, DevicePurpose, DriverPlace, Drivers, FirmwareStart, FoundSystem, Kernel, NamedBy,
-        NoStart, System, TableKind,
+        Boot, BootEntry, DeviceFound, DevicePurpose, DeviceReference, DriverPlace, Drivers, FirmwareStart, FoundSystem,
+        Kernel, Left, Mount, MountState, NamedBy, NoStart, PartitionTable, System, TableKind, TableProblem, Volume,
     },
 };
 use lotse_requirements::{Certainty, Finding, Status, Subject, Verdict, judge};
@@ -13,7 +13,7 @@ use crate::subjects::{ready, root, system, table, with};
 
 /// Every image on which these rules have something else to say.
 pub(crate) fn subjects() -> Vec<Subject> {
-    [kernels(), loaders(), roots(), drivers(), others()].concat()
+    [kernels(), loaders(), roots(), drivers(), mounts(), layouts(), others()].concat()
 }
 
 fn boot(change: impl FnOnce(&mut Boot)) -> Subject {
@@ -224,6 +224,214 @@ fn drivers() -> Vec<Subject> {
     subjects
 }
 
+/// A line of fstab, `source point filesystem options`, found or not.
+fn line(facts: &mut Facts, line: &str, by: NamedBy, found: DeviceFound) {
+    let mut words = line.split(' ').map(str::to_owned);
+    let (source, point) = (words.next().unwrap(), words.next().unwrap());
+    let (filesystem, options) = (words.next().unwrap(), words.next().unwrap());
+    let Fact::Known(mounts) = &mut facts.mounts else { return };
+    let number = u32::try_from(mounts.len()).unwrap() + 1;
+    let evidence = Evidence::path("/etc/fstab").line(number).value(line);
+    mounts.push(Mount {
+        point,
+        source: source.clone(),
+        filesystem: filesystem.clone(),
+        options: options.clone(),
+        state: MountState::NotOnDisk,
+        partition: None,
+        layers: Vec::new(),
+        evidence: evidence.clone(),
+    });
+    let purpose = if filesystem == "swap" {
+        DevicePurpose::Swap
+    } else {
+        DevicePurpose::Mount
+    };
+    let optional = options.contains("nofail") || options.contains("noauto");
+    refer(facts, purpose, &source, by, found, optional, evidence);
+}
+
+fn refer(
+    facts: &mut Facts,
+    purpose: DevicePurpose,
+    name: &str,
+    by: NamedBy,
+    found: DeviceFound,
+    optional: bool,
+    evidence: Evidence,
+) {
+    let Fact::Known(devices) = &mut facts.boot.devices else {
+        return;
+    };
+    devices.push(DeviceReference {
+        purpose,
+        name: name.to_owned(),
+        by,
+        found,
+        optional,
+        asks_passphrase: purpose == DevicePurpose::Encrypted,
+        evidence,
+    });
+}
+
+fn with_line(text: &str, by: NamedBy, found: DeviceFound) -> Subject {
+    with(|facts| line(facts, text, by, found))
+}
+
+fn with_crypttab(text: &str, found: DeviceFound) -> Subject {
+    with(|facts| crypttab(facts, text, found))
+}
+
+fn crypttab(facts: &mut Facts, text: &str, found: DeviceFound) {
+    let source = text.split(' ').nth(1).unwrap();
+    let evidence = Evidence::path("/etc/crypttab").line(1).value(text);
+    refer(
+        facts,
+        DevicePurpose::Encrypted,
+        source,
+        NamedBy::Uuid,
+        found,
+        false,
+        evidence,
+    );
+}
+
+fn started_by(init: &str, mut subject: Subject) -> Subject {
+    if let Ok(facts) = &mut subject.facts {
+        facts.boot.init = Fact::Known(init.to_owned());
+    }
+    subject
+}
+
+fn elsewhere() -> Subject {
+    with_line("UUID=4-5 /srv/data ext4 defaults", NamedBy::Uuid, DeviceFound::No)
+}
+
+fn sleeping() -> Subject {
+    with(|facts| {
+        let place = Evidence::path("/boot/grub/grub.cfg")
+            .line(119)
+            .value("resume=/dev/sda5");
+        refer(
+            facts,
+            DevicePurpose::Resume,
+            "/dev/sda5",
+            NamedBy::KernelName,
+            DeviceFound::No,
+            false,
+            place,
+        );
+    })
+}
+
+fn mounts() -> Vec<Subject> {
+    let mut subjects = vec![
+        elsewhere(),
+        started_by("openrc", elsewhere()),
+        with_line(
+            "/dev/sdb1 /srv/data ext4 defaults",
+            NamedBy::KernelName,
+            DeviceFound::Yes,
+        ),
+        with_line(
+            "/dev/disk/by-path/pci-0 /srv/data ext4 defaults",
+            NamedBy::Hardware,
+            DeviceFound::NotFollowed,
+        ),
+        with_line(
+            "LABEL=data /srv/data ext4 defaults",
+            NamedBy::Label,
+            DeviceFound::Several,
+        ),
+        with_line(
+            "192.0.2.1:/export /srv/data nfs defaults",
+            NamedBy::Network,
+            DeviceFound::NotFollowed,
+        ),
+        with_line(
+            "vagrant /vagrant vboxsf defaults",
+            NamedBy::Other,
+            DeviceFound::NotFollowed,
+        ),
+        with_line("/dev/sda5 none swap sw", NamedBy::KernelName, DeviceFound::No),
+        with_line("UUID=4-6 none swap sw", NamedBy::Uuid, DeviceFound::No),
+        with_line("UUID=4-7 / ext4 defaults", NamedBy::Uuid, DeviceFound::No),
+        with_crypttab("data UUID=4-8 none luks", DeviceFound::Yes),
+        with_crypttab("data UUID=4-8 none luks", DeviceFound::No),
+        encrypted(),
+        // Several at once, and words that must not get into a command.
+        with(|facts| {
+            line(
+                facts,
+                "UUID=4-5 /srv/data ext4 defaults",
+                NamedBy::Uuid,
+                DeviceFound::No,
+            );
+            line(
+                facts,
+                "LABEL=$(reboot) /srv/more ext4 defaults",
+                NamedBy::Label,
+                DeviceFound::No,
+            );
+            line(facts, "UUID=4-6 none swap sw", NamedBy::Uuid, DeviceFound::No);
+        }),
+    ];
+    subjects.extend(everywhere(&sleeping()));
+    subjects.push(sleeping());
+    subjects
+}
+
+/// Nothing is read, for it is all encrypted.
+fn encrypted() -> Subject {
+    with(|facts| {
+        let reason = Unknown::new("root_inside_layer")
+            .with("layers", "luks")
+            .with("partition", "1");
+        *facts = Facts {
+            table: facts.table.clone(),
+            volumes: facts.volumes.clone(),
+            boot: Boot {
+                bios: facts.boot.bios.clone(),
+                uefi: facts.boot.uefi.clone(),
+                ..Boot::unread(&reason)
+            },
+            ..Facts::unread(&reason)
+        };
+    })
+}
+
+fn volume(change: impl FnOnce(&mut Volume)) -> Subject {
+    with(|facts| {
+        if let Fact::Known(volumes) = &mut facts.volumes {
+            change(&mut volumes[0]);
+        }
+    })
+}
+
+fn laid_out(problems: &[TableProblem]) -> Subject {
+    with(|facts| {
+        if let Fact::Known(PartitionTable { problems: found, .. }) = &mut facts.table {
+            *found = problems.to_vec();
+        }
+    })
+}
+
+fn layouts() -> Vec<Subject> {
+    vec![
+        volume(|volume| volume.filesystem_len = Some(volume.len + 1)),
+        volume(|volume| volume.left = Some(Left::InUse)),
+        volume(|volume| volume.left = Some(Left::WithErrors)),
+        laid_out(&[TableProblem::PastEnd(1)]),
+        laid_out(&[TableProblem::PastEnd(15)]),
+        laid_out(&[TableProblem::Overlap(1, 15), TableProblem::Overlap(14, 15)]),
+        laid_out(&[TableProblem::LogicalChainBroken]),
+        laid_out(&[TableProblem::BackupDamaged]),
+        laid_out(&[TableProblem::BackupNotAtEnd]),
+        laid_out(&[TableProblem::Hybrid]),
+        laid_out(&[TableProblem::BackupDamaged, TableProblem::Hybrid]),
+    ]
+}
+
 fn made_for(machine: &str, bits: u8) -> Subject {
     with(|facts| {
         if let Fact::Known(Some(system)) = &mut facts.system {
@@ -288,7 +496,9 @@ fn a_healthy_debian_passes_everything() {
         ("boot_loader", "boot_loader_both"),
         ("root_device", "root_device_found"),
         ("virtio_drivers", "virtio_drivers_there"),
+        ("mounts", "mounts_all_there"),
         ("architecture", "architecture_usual"),
+        ("disk_layout", "disk_layout_in_order"),
         ("several_systems", "silent"),
     ] {
         assert_eq!(reason(&ready(), code), expected);
@@ -522,4 +732,114 @@ fn versions_of_one_ostree_are_one_system() {
         ]);
     });
     assert_eq!(reason(&deployments, "several_systems"), "silent");
+}
+
+#[test]
+fn what_systemd_waits_for_in_vain_ends_the_start_and_elsewhere_may() {
+    let told_by = |subject: &Subject| {
+        let finding = told(subject, "mounts").unwrap();
+        (finding.reason, finding.status)
+    };
+    assert_eq!(told_by(&elsewhere()), ("mounts_missing".to_owned(), Status::Fail));
+    assert_eq!(
+        told_by(&started_by("openrc", elsewhere())),
+        ("mounts_missing_elsewhere".to_owned(), Status::Warning)
+    );
+}
+
+#[test]
+fn what_the_start_does_without_is_no_trouble() {
+    for (text, by, found) in [
+        ("UUID=4-5 /srv ext4 defaults,nofail", NamedBy::Uuid, DeviceFound::No),
+        ("/dev/sdb1 /srv ext4 noauto", NamedBy::KernelName, DeviceFound::Yes),
+        ("/dev/sda1 / ext4 defaults", NamedBy::KernelName, DeviceFound::Yes),
+        (
+            "/dev/mapper/vg-srv /srv ext4 defaults",
+            NamedBy::Mapper,
+            DeviceFound::Yes,
+        ),
+        (
+            "/dev/disk/by-id/dm-name-vg-srv /srv ext4 defaults",
+            NamedBy::Hardware,
+            DeviceFound::NotFollowed,
+        ),
+        ("pool/srv /srv zfs defaults", NamedBy::Other, DeviceFound::NotFollowed),
+    ] {
+        assert_eq!(
+            reason(&with_line(text, by, found), "mounts"),
+            "mounts_all_there",
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn a_volume_that_crypttab_opens_is_told_of_once() {
+    let subject = with(|facts| {
+        crypttab(facts, "data UUID=4-8 none luks", DeviceFound::Yes);
+        line(
+            facts,
+            "/dev/mapper/data /srv/data ext4 defaults",
+            NamedBy::Mapper,
+            DeviceFound::No,
+        );
+    });
+    let finding = told(&subject, "mounts").unwrap();
+    assert_eq!(
+        (finding.reason.as_str(), finding.details.len()),
+        ("mounts_passphrase", 0)
+    );
+}
+
+#[test]
+fn an_encrypted_system_is_told_although_nothing_of_it_is_read() {
+    assert_eq!(reason(&encrypted(), "mounts"), "mounts_encrypted_system");
+}
+
+#[test]
+fn several_lines_are_told_together_the_worst_first() {
+    let subject = mounts()
+        .into_iter()
+        .find(|subject| told(subject, "mounts").is_some_and(|finding| !finding.details.is_empty()));
+    let finding = told(&subject.unwrap(), "mounts").unwrap();
+    assert_eq!(finding.reason, "mounts_missing");
+    assert_eq!(finding.details, ["mounts_swap"]);
+    assert_eq!(
+        finding.params["missing"],
+        "UUID=4-5 (/srv/data), LABEL=$(reboot) (/srv/more)"
+    );
+    let commands = finding.remedy.unwrap().commands;
+    assert!(
+        commands.len() == 1 && !commands.iter().any(|command| command.contains("reboot")),
+        "a word of the image that could mean something to a shell gets into no command"
+    );
+}
+
+#[test]
+fn what_is_cut_off_keeps_the_system_from_starting_and_is_told_once() {
+    let cut = volume(|volume| volume.filesystem_len = Some(volume.len + 1));
+    assert_eq!(status(&cut, "disk_layout"), Some(Status::Fail));
+    assert_eq!(
+        status(&laid_out(&[TableProblem::PastEnd(1)]), "disk_layout"),
+        Some(Status::Fail)
+    );
+    assert_eq!(
+        status(&laid_out(&[TableProblem::PastEnd(15)]), "disk_layout"),
+        Some(Status::Warning),
+        "not the partition of the system"
+    );
+    let mut raw = laid_out(&[TableProblem::PastEnd(1), TableProblem::BackupDamaged]);
+    raw.container.format = Some("raw".to_owned());
+    assert_eq!(
+        reason(&raw, "disk_layout"),
+        "silent",
+        "container_intact says that the file was cut off"
+    );
+}
+
+#[test]
+fn a_disk_that_has_grown_is_in_order() {
+    let finding = told(&laid_out(&[TableProblem::BackupNotAtEnd]), "disk_layout").unwrap();
+    assert_eq!(finding.status, Status::Pass);
+    assert_eq!(finding.details, ["disk_layout_grown"]);
 }
