@@ -126,6 +126,13 @@ const RECIPES: &[Recipe] = &[
     foreign("cirros", &["cirros.sh"]),
     foreign("freebsd-14", &["freebsd-14.sh"]),
     foreign("windows", &["windows.sh"]),
+    Recipe {
+        name: "debian-used",
+        place: Place::Machine,
+        script: &["debian-used.sh"],
+        parts: &["expect.py", "lib.sh"],
+        after: &["debian-12-kernel"],
+    },
     layout("debian-no-table", &["debian-layout.sh", "no-table"]),
     layout("debian-mbr-logical", &["debian-layout.sh", "mbr-logical"]),
     layout("debian-4k", &["debian-layout.sh", "4k"]),

@@ -56,7 +56,7 @@ openssh 10.0_p1-r7
 openssh-server 10.0_p1-r7
 LIST
 expect packages.apk 8
-cloud_init /usr/lib/python3.12/site-packages
+cloud_init /usr/lib/python3.12/site-packages /bin/ash
 cloud_cfg << 'FILE'
 datasource_list: ['NoCloud', 'ConfigDrive', 'OpenStack', 'Ec2', 'None']
 users:

@@ -24,13 +24,15 @@ ln -s ../usr/lib/os-release "$tree/etc/os-release"
 expect_release
 systemd
 program /usr/bin/sshd
-sshd_unit
+sshd_unit Wants=sshdgenkeys.service
 printf 'Include /etc/ssh/sshd_config.d/*.conf\nAuthorizedKeysFile .ssh/authorized_keys\nSubsystem sftp /usr/lib/ssh/sftp-server\n' | write /etc/ssh/sshd_config
 printf 'KbdInteractiveAuthentication no\nUsePAM yes\nPrintMotd no\n' | write /etc/ssh/sshd_config.d/99-archlinux.conf
 cloud_init /usr/lib/python3.13/site-packages
 printf 'users:\n  - default\ndisable_root: true\nsystem_info:\n  distro: arch\n  default_user:\n    name: arch\n    lock_passwd: True\n    shell: /bin/bash\n' | cloud_cfg
 cloud_init_units
-enable sshd.service
+program /usr/lib/systemd/systemd-networkd
+enable sshd.service systemd-networkd.service
+expect network '["networkd"]'
 expect_text login arch
 expect agent.enabled "$(is_enabled cloud-init-main.service)"
 expect sshd.enabled "$(is_enabled sshd.service)"

@@ -36,12 +36,13 @@ version=$(rpm_version "$tree/usr/share/rpm" sqlite ignition)
 expect packages.rpm_sqlite "$(rpm_count "$tree/usr/share/rpm" sqlite)"
 rm -f "$tree/usr/share/rpm"/*-shm "$tree/usr/share/rpm"/*-wal "$tree/usr/share/rpm/.rpm.lock"
 systemd
-program /usr/bin/sshd /usr/lib/dracut/modules.d/30ignition/ignition
+program /usr/bin/sshd /usr/lib/dracut/modules.d/30ignition/ignition /bin/bash
 sshd_unit
 printf 'Include /etc/ssh/sshd_config.d/*.conf\nAuthorizedKeysFile .ssh/authorized_keys\n' | write /etc/ssh/sshd_config
 printf 'PasswordAuthentication no\n' | write /etc/ssh/sshd_config.d/40-disable-passwords.conf
 printf 'AuthorizedKeysCommand /usr/libexec/ssh-key-dir %%u\nAuthorizedKeysCommandUser nobody\n' | write /etc/ssh/sshd_config.d/50-ssh-key-dir.conf
 enable sshd.service
+network_manager
 expect sshd.enabled "$(is_enabled sshd.service)"
 expect_sshd
 expect agent.kind '"ignition"'

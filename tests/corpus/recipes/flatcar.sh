@@ -23,7 +23,7 @@ ln -s ../usr/lib/os-release "$tree/etc/os-release"
 expect_release
 expect system.like '["coreos"]'
 systemd
-program /usr/sbin/sshd /usr/bin/coreos-metadata /usr/libexec/ignition
+program /usr/sbin/sshd /usr/bin/coreos-metadata /usr/libexec/ignition /usr/lib/systemd/systemd-networkd /bin/bash
 sshd_unit
 unit sshd.socket << 'UNIT'
 [Unit]
@@ -49,6 +49,10 @@ ExecStart=/usr/lib/systemd/systemd-networkd
 [Install]
 WantedBy=multi-user.target
 UNIT
+mkdir -p "$tree/usr/lib/systemd/system/multi-user.target.wants"
+ln -s ../systemd-networkd.service "$tree/usr/lib/systemd/system/multi-user.target.wants/systemd-networkd.service"
+printf '[Network]\nDHCP=yes\nKeepConfiguration=dhcp-on-stop\n' | write /usr/lib/systemd/network/zz-default.network
+expect network '["networkd"]'
 printf 'Subsystem sftp internal-sftp\nUsePAM yes\nPermitRootLogin no\nAuthorizedKeysFile .ssh/authorized_keys\n' | write /usr/share/ssh/sshd_config
 write /usr/share/flatcar/release << 'FILE'
 FLATCAR_RELEASE_VERSION=4230.2.1

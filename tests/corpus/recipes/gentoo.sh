@@ -16,9 +16,9 @@ ANSI_COLOR="1;32"
 FILE
 echo 'Gentoo Base System release 2.17' | write /etc/gentoo-release
 expect_release
-program /sbin/init /usr/sbin/sshd /sbin/openrc
+program /sbin/init /usr/sbin/sshd /sbin/openrc /sbin/dhcpcd
 printf 'id:3:initdefault:\nsi::sysinit:/sbin/openrc sysinit\nrc::bootwait:/sbin/openrc boot\nl3:3:wait:/sbin/openrc default\n' | write /etc/inittab
-for service in sysinit/devfs boot/hostname boot/localmount default/sshd default/netmount default/cloud-init-local default/cloud-init default/cloud-config default/cloud-final; do
+for service in sysinit/devfs boot/hostname boot/localmount default/sshd default/dhcpcd default/netmount default/cloud-init-local default/cloud-init default/cloud-config default/cloud-final; do
     printf '#!/sbin/openrc-run\n' | write "/etc/init.d/${service#*/}"
     chmod 755 "$tree/etc/init.d/${service#*/}"
     mkdir -p "$tree/etc/runlevels/${service%/*}"
@@ -26,6 +26,7 @@ for service in sysinit/devfs boot/hostname boot/localmount default/sshd default/
 done
 expect agent.enabled true
 expect sshd.enabled true
+expect network '["dhcpcd"]'
 for package in app-emulation/cloud-init-25.1.4 net-misc/openssh-10.0_p1-r2 sys-apps/openrc-0.62.6 sys-kernel/gentoo-kernel-bin-6.12.41; do
     folder=/var/db/pkg/$package
     echo "${package##*/}" | write "$folder/PF"

@@ -212,6 +212,19 @@ system_info:
     shell: /bin/bash
 FILE
 cloud_init_units
+case $system in
+centos-7)
+    # The script of before, as chkconfig links it.
+    mkdir -p "$tree/etc/rc.d/init.d" "$tree/etc/rc.d/rc3.d"
+    ln -s rc.d/init.d "$tree/etc/init.d"
+    ln -s rc.d/rc3.d "$tree/etc/rc3.d"
+    printf '#!/bin/bash\n# chkconfig: 2345 10 90\n# description: network\n' | write /etc/rc.d/init.d/network
+    chmod 755 "$tree/etc/rc.d/init.d/network"
+    ln -s ../init.d/network "$tree/etc/rc.d/rc3.d/S10network"
+    expect network '["network_scripts"]'
+    ;;
+*) network_manager ;;
+esac
 expect_text login "$login"
 expect agent.enabled "$(is_enabled cloud-init-main.service)"
 expect sshd.enabled "$(is_enabled sshd.service)"

@@ -85,7 +85,7 @@ PrintMotd no
 Subsystem sftp /usr/libexec/ssh/sftp-server
 FILE
 printf 'PermitRootLogin no\n' | write "$dir/sshd_config.d/50-cloud.conf"
-sshd_unit
+sshd_unit '' ExecStartPre=/usr/sbin/sshd-gen-keys-start
 enable sshd.service
 cloud_init "$python"
 cloud_cfg << 'FILE'
@@ -127,26 +127,7 @@ UNIT
     program /usr/sbin/wicked /usr/sbin/wickedd
     ;;
 tumbleweed)
-    unit NetworkManager.service << 'UNIT'
-[Unit]
-Description=Network Manager
-Wants=network.target
-After=network-pre.target
-
-[Service]
-Type=dbus
-BusName=org.freedesktop.NetworkManager
-ExecStart=/usr/sbin/NetworkManager --no-daemon
-
-[Install]
-WantedBy=multi-user.target
-Also=NetworkManager-dispatcher.service
-Also=NetworkManager-wait-online.service
-UNIT
-    mkdir -p "$tree/etc/systemd/system/multi-user.target.wants"
-    ln -s /usr/lib/systemd/system/NetworkManager.service "$tree/etc/systemd/system/multi-user.target.wants/NetworkManager.service"
-    program /usr/sbin/NetworkManager
-    expect network '["network_manager"]'
+    network_manager
     ;;
 esac
 expect_text login opensuse

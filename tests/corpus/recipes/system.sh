@@ -90,13 +90,15 @@ is_enabled() {
     echo false
 }
 
-# cloud_init PYTHON-DIRECTORY: the program as Debian's package has it, at the place where this system's Python looks.
+# cloud_init PYTHON-DIRECTORY [SHELL]: the program as Debian's package has it, at the place where this system's Python looks, with those that
+# let the root grow and the shell of the user that it makes.
 cloud_init() {
     mkdir -p "$tree$1" "$tree/usr/bin" "$tree/usr/lib/cloud-init" "$tree/etc/cloud/cloud.cfg.d"
     cp -r /usr/lib/python3/dist-packages/cloudinit "$tree$1/"
     find "$tree$1" -name __pycache__ -prune -exec rm -r {} +
     cp /usr/bin/cloud-init "$tree/usr/bin/cloud-init"
     cp /usr/lib/cloud-init/ds-identify "$tree/usr/lib/cloud-init/ds-identify"
+    program /usr/bin/growpart /usr/sbin/resize2fs "${2:-/bin/bash}"
 }
 
 # cloud_cfg: its configuration, from standard input, with the steps that upstream's has for every system.
@@ -129,14 +131,33 @@ expect_cloud_init() {
     python3 "$RECIPES/expect.py" datasources "$tree" >> expected.tsv
 }
 
-# sshd_units: services as upstream's packages for systemd have them.
+# network_manager: as its own [Install] has it, and enabled.
+network_manager() {
+    program /usr/sbin/NetworkManager
+    unit NetworkManager.service << 'UNIT'
+[Unit]
+Description=Network Manager
+
+[Service]
+ExecStart=/usr/sbin/NetworkManager --no-daemon
+
+[Install]
+WantedBy=multi-user.target
+UNIT
+    enable NetworkManager.service
+    expect network '["network_manager"]'
+}
+
+# sshd_unit [UNIT-LINE [SERVICE-LINE]]: the service as the packages for systemd have it, with what makes the host keys: Red Hat's, or these lines.
 sshd_unit() {
-    unit "${1:-sshd}.service" << 'UNIT'
+    unit sshd.service << UNIT
 [Unit]
 Description=OpenSSH server daemon
 After=network.target
+${1-Wants=sshd-keygen.target}
 
 [Service]
+${2:-}
 ExecStart=/usr/sbin/sshd -D
 KillMode=process
 Restart=on-failure

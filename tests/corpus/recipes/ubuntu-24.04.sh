@@ -128,6 +128,8 @@ LABEL=cloudimg-rootfs	/	 ext4	discard,commit=30,errors=remount-ro	0 1
 LABEL=BOOT	/boot	ext4	defaults	0 2
 LABEL=UEFI	/boot/efi	vfat	umask=0077	0 1
 FSTAB
+program /usr/lib/systemd/system-generators/netplan /usr/lib/systemd/systemd-networkd
+expect network '["netplan", "networkd"]'
 write /etc/netplan/50-cloud-init.yaml << 'FILE'
 network:
     version: 2
