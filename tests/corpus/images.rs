@@ -25,7 +25,7 @@ const IMAGES: &[Image] = &[
     image("centos-6.raw", "will_not_work"),
     image("centos-7.raw", "ready_with_warnings"),
     image("cirros.raw", "unknown"),
-    image("configdrive-first.qcow2", "ready"),
+    image("configdrive-first.qcow2", "ready_with_warnings"),
     image("debian-11.qcow2", "ready_with_warnings"),
     image("debian-12-compressed.qcow2", "ready_with_warnings"),
     image("debian-12-kernel.qcow2", "ready_with_warnings"),
@@ -35,22 +35,23 @@ const IMAGES: &[Image] = &[
     image("debian-4k.raw", "ready_with_warnings"),
     image("debian-backup-gpt.raw", "ready_with_warnings"),
     image("debian-btrfs.raw", "will_not_work"),
-    image("debian-dirty-journal.raw", "ready"),
+    image("debian-dirty-journal.raw", "ready_with_warnings"),
     image("debian-f2fs.raw", "will_not_work"),
     image("debian-luks.raw", "unknown"),
     image("debian-lvm.raw", "ready_with_warnings"),
     image("debian-mbr-logical.raw", "ready_with_warnings"),
     image("debian-no-table.raw", "will_not_work"),
     image("debian-split.raw", "ready_with_warnings"),
+    image("debian-used.qcow2", "ready_with_warnings"),
     image("debian-xfs.raw", "will_not_work"),
     image("fedora-42.raw", "ready_with_warnings"),
-    image("fedora-coreos.raw", "ready"),
-    image("flatcar.raw", "ready"),
+    image("fedora-coreos.raw", "ready_with_warnings"),
+    image("flatcar.raw", "ready_with_warnings"),
     image("freebsd-14.raw", "will_not_work"),
-    image("gentoo.raw", "ready"),
+    image("gentoo.raw", "ready_with_warnings"),
     image("no-sshd.qcow2", "will_not_work"),
-    image("opensuse-leap-15.6.raw", "ready"),
-    image("opensuse-tumbleweed.raw", "ready"),
+    image("opensuse-leap-15.6.raw", "ready_with_warnings"),
+    image("opensuse-tumbleweed.raw", "ready_with_warnings"),
     image("rocky-8.raw", "ready_with_warnings"),
     image("two-systems.raw", "unknown"),
     image("ubuntu-24.04.raw", "ready_with_warnings"),
@@ -132,5 +133,90 @@ fn a_drop_in_that_puts_configdrive_first_is_what_decides() -> Result {
         Some("/etc/cloud/cloud.cfg.d/99-ccloud.cfg"),
         "a person must be led to the file that decides"
     );
+    Ok(())
+}
+
+/// What an advice says of each image: reasons that are no pass, by code. `codes` are those that are asked for.
+fn advice(file: &str, codes: &[&str]) -> Result<Vec<(String, String)>> {
+    let output = Command::new(provided::lotse()?)
+        .args(["check", "--json"])
+        .arg(provided::fixture(file)?)
+        .output()?;
+    let report: Value = serde_json::from_slice(&output.stdout)?;
+    let findings = report["findings"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    Ok(findings
+        .iter()
+        .filter(|finding| finding["status"] != "pass" && codes.contains(&text(&finding["code"]).as_str()))
+        .map(|finding| (text(&finding["status"]), text(&finding["reason"])))
+        .collect())
+}
+
+/// What is told of the old machine's network, identity, secrets and room.
+const LEFTOVERS: &[&str] = &[
+    "network_address",
+    "network_card",
+    "machine_id",
+    "private_keys",
+    "credentials",
+    "authorized_keys",
+    "histories",
+    "room_to_grow",
+    "free_space",
+    "swap",
+];
+
+#[test]
+fn years_of_use_elsewhere_are_told() -> Result {
+    let found = advice("debian-used.qcow2", LEFTOVERS)?;
+    let found: Vec<(&str, &str)> = found
+        .iter()
+        .map(|(status, reason)| (status.as_str(), reason.as_str()))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            ("fail", "network_address_fixed"),
+            ("warning", "machine_id_kept"),
+            ("warning", "private_keys_found"),
+            ("warning", "credentials_found"),
+            ("warning", "authorized_keys_found"),
+            ("warning", "histories_found"),
+            ("warning", "room_to_grow_not_last"),
+            ("warning", "swap_partition"),
+        ]
+    );
+    Ok(())
+}
+
+/// A false alarm is worse than a missed trifle: who gets ten of them reads none.
+#[test]
+fn nothing_of_the_kind_is_told_of_systems_as_they_are_handed_out() -> Result {
+    for file in [
+        "alma-9.raw",
+        "arch.raw",
+        "centos-7.raw",
+        "fedora-42.raw",
+        "fedora-coreos.raw",
+        "flatcar.raw",
+        "gentoo.raw",
+        "opensuse-leap-15.6.raw",
+        "opensuse-tumbleweed.raw",
+        "rocky-8.raw",
+        "ubuntu-24.04.raw",
+    ] {
+        assert_eq!(advice(file, LEFTOVERS)?, [], "{file}");
+    }
+    // Made of Debian's packages without those that are merely recommended: cloud-guest-utils is not there.
+    let growpart = [("warning".to_owned(), "room_to_grow_no_program".to_owned())];
+    assert_eq!(advice("debian-12-kernel.qcow2", LEFTOVERS)?, growpart);
+    Ok(())
+}
+
+/// The card's hardware address stands in Red Hat's file, and its cloud-init is too old to write another.
+#[test]
+fn a_card_that_no_new_machine_has_is_told() -> Result {
+    let found = advice("centos-6.raw", &["network_card"])?;
+    assert_eq!(found, [("fail".to_owned(), "network_card_mac".to_owned())]);
     Ok(())
 }

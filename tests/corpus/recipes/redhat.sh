@@ -214,7 +214,8 @@ FILE
 cloud_init_units
 case $system in
 centos-7)
-    # The script of before, as chkconfig links it.
+    # The script of before, as chkconfig links it; systemd makes a unit of it.
+    program /usr/lib/systemd/system-generators/systemd-sysv-generator
     mkdir -p "$tree/etc/rc.d/init.d" "$tree/etc/rc.d/rc3.d"
     ln -s rc.d/init.d "$tree/etc/init.d"
     ln -s rc.d/rc3.d "$tree/etc/rc3.d"

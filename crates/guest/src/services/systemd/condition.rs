@@ -104,6 +104,8 @@ fn holds(files: &Files<'_>, test: &str, value: &str, negated: bool, first_boot: 
             "container" | "private-users" | "no" | "false" | "0" | "off" | "wsl" | "docker" | "lxc" => Holds::No,
             _ => Holds::NotKnown,
         },
+        // In a machine of its own the first process has all of them (capabilities(7), the bounding set).
+        "Capability" if value.starts_with("CAP_") => Holds::Yes,
         _ => Holds::NotKnown,
     };
     Ok(match (plain, negated) {
@@ -176,6 +178,12 @@ mod tests {
         assert_eq!(blocked("ConditionFirstBoot=yes"), Ok(Some(2)));
         assert_eq!(blocked("AssertPathExists=/gone"), Ok(Some(2)));
         assert_eq!(blocked("ConditionVirtualization=!container"), Ok(None));
+        assert_eq!(
+            blocked("ConditionCapability=CAP_NET_ADMIN"),
+            Ok(None),
+            "as systemd-networkd.service has it"
+        );
+        assert_eq!(blocked("ConditionCapability=!CAP_SYS_ADMIN"), Ok(Some(2)));
     }
 
     #[test]
