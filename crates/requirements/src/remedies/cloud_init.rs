@@ -141,10 +141,16 @@ pub(crate) fn drop_ins(subject: &Subject) -> String {
     format!("{}/cloud.cfg.d/", etc(subject))
 }
 
-/// A drop-in that puts ConfigDrive first: its path and the command that writes it. `None` where no drop-in wins.
+/// A drop-in that puts ConfigDrive first: its path and the command that writes it. `None` where no drop-in wins. It is
+/// stronger than what cloud-init reads and than what ds-identify reads, which takes a list out of broken files too.
 pub(crate) fn put_config_drive_first(subject: &Subject, sources: &Datasources) -> Option<(String, String)> {
-    let decider = sources.from.first().and_then(|evidence| evidence.path.as_deref());
-    let path = drop_in_path(subject, decider, "ccloud.cfg")?;
+    let identify = match &sources.identify {
+        Fact::Known(Some(identify)) => identify.from.first(),
+        _ => None,
+    };
+    let deciders = sources.from.first().into_iter().chain(identify);
+    let deciders: Option<Vec<&str>> = deciders.map(|evidence| evidence.path.as_deref()).collect();
+    let path = drop_in_path(subject, &deciders?, "ccloud.cfg")?;
     let command = write(DATASOURCES, &path);
     Some((path, command))
 }
@@ -162,7 +168,7 @@ pub(crate) fn set(
     decider: Option<&str>,
     (remedy, line, name): (&str, &str, &str),
 ) -> Finding {
-    match drop_in_path(subject, decider, name) {
+    match drop_in_path(subject, &Vec::from_iter(decider), name) {
         Some(path) => finding.remedy(remedy, vec![write(line, &path)]),
         None => finding
             .param("path", decider.unwrap_or_default())
@@ -171,19 +177,20 @@ pub(crate) fn set(
     }
 }
 
-/// The path of a drop-in that is stronger than the file that decides so far (`None`: no file). Drop-ins are read in byte
-/// order and the last one wins, so that a stock `99-installer.cfg` would overrule `99-ccloud.cfg`. `None` where no drop-in
-/// wins.
-pub(crate) fn drop_in_path(subject: &Subject, decider: Option<&str>, name: &str) -> Option<String> {
+/// The path of a drop-in that is stronger than the files that decide so far. Drop-ins are read in byte order and the last
+/// one wins, so that a stock `99-installer.cfg` would overrule `99-ccloud.cfg`. `None` where no drop-in wins.
+pub(crate) fn drop_in_path(subject: &Subject, deciders: &[&str], name: &str) -> Option<String> {
     const FIRST: &[&str] = &["99-", "zz-", "zzzz-"];
     let folder = drop_ins(subject);
-    let overruling = match decider {
-        None => "",
+    let mut overruling = "";
+    for path in deciders {
         // Weaker than every drop-in.
-        Some(path) if path.ends_with("/settings.py") || path == format!("{}/cloud.cfg", etc(subject)) => "",
+        if path.ends_with("/settings.py") || *path == format!("{}/cloud.cfg", etc(subject)) {
+            continue;
+        }
         // Else another folder of drop-ins, or the kernel's command line.
-        Some(path) => path.strip_prefix(&folder)?,
-    };
+        overruling = overruling.max(path.strip_prefix(&folder)?);
+    }
     let names = FIRST.iter().map(|first| format!("{first}{name}"));
     let stronger = names.into_iter().find(|name| name.as_bytes() > overruling.as_bytes())?;
     Some(folder + &stronger)

@@ -1,5 +1,6 @@
 //! The program that sets a VM up: what switched it off, what it will take its settings from, what it remembers.
 
+mod real;
 mod subjects;
 
 use lotse_guest::{

@@ -120,8 +120,9 @@ fn judge_sources(subject: &Subject, sources: &Datasources) -> Finding {
     });
     let finding = match (overruled, identify) {
         (Some(expected), Some(identify)) => overruled_finding(subject, own, expected, identify, sources),
-        _ if own != Order::ConfigDriveMissing
-            && expected.is_some_and(|expected| expected.because == "identify_disables") =>
+        // Its own switch is told by the rule on the program itself.
+        (_, Some(identify))
+            if own != Order::ConfigDriveMissing && !identify.runs_cloud_init && identify.mode != "disabled" =>
         {
             let reason = "datasource_order_identify_disables";
             let finding = Finding::requirement(RULE.code, Status::Fail, reason).evidence(&sources.from);
@@ -216,6 +217,8 @@ fn with_effect(finding: Finding, identify: Option<&Identify>, expected: Option<&
         ("cached", ..) => finding
             .detail("datasource_order_effect_kept")
             .evidence(&expected.evidence),
+        // It does not run at all, which the rule on the program itself tells.
+        ("identify_disables", ..) => finding,
         _ => finding
             .certainty(Certainty::Possible)
             .detail("datasource_order_effect_unknown"),
