@@ -61,7 +61,6 @@ pub const RULES: &[Rule] = &[
     advice::cloud_init_instance::RULE,
     advice::cloud_init_seed::RULE,
     advice::cloud_init_skipped_files::RULE,
-    advice::cloud_init_network::RULE,
     advice::cloud_init_hostname::RULE,
     advice::cloud_init_password_login::RULE,
     advice::other_agents::RULE,

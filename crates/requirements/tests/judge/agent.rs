@@ -3,19 +3,16 @@
 mod real;
 mod subjects;
 
-use lotse_guest::{
-    Evidence, Fact,
-    facts::{Interface, MatchBy, OtherAgent},
-};
+use lotse_guest::{Evidence, Fact, facts::OtherAgent};
 use lotse_requirements::{Certainty, Finding, Status, Subject, Verdict, judge};
 
 use crate::subjects::{ready, with_agent};
 
 pub(crate) use self::subjects::subjects;
 use self::subjects::{
-    CLOUD_CFG, DROP_INS, GRUB_CFG, STOCK, SUBIQUITY, card, command_line, expected, installed_ubuntu, off_by,
-    on_platform, ordered, other, overruled, preserving, ran, removed, seeded, sources, start_unknown, stock_alpine,
-    stock_debian, switched_off, too_old, without_network,
+    CLOUD_CFG, DROP_INS, GRUB_CFG, STOCK, command_line, expected, installed_ubuntu, off_by, on_platform, ordered,
+    other, overruled, preserving, ran, removed, seeded, sources, start_unknown, stock_alpine, stock_debian,
+    switched_off, too_old,
 };
 
 fn finding(subject: &Subject, code: &str) -> Option<Finding> {
@@ -244,33 +241,6 @@ fn a_seed_matters_where_it_is_taken() {
         )],
         "a partition stays where it is, and loses its say; `99-ccloud.cfg` decides already"
     );
-}
-
-#[test]
-fn somebody_must_set_up_the_network() {
-    let status = |cards| {
-        finding(&without_network(SUBIQUITY, cards), "cloud_init_network")
-            .unwrap()
-            .status
-    };
-    assert_eq!(status(vec![card(MatchBy::Name, false)]), Status::Pass);
-    assert_eq!(
-        status(vec![card(MatchBy::Name, true)]),
-        Status::Pass,
-        "by name it suits any card"
-    );
-    assert_eq!(
-        status(vec![card(MatchBy::Mac, true)]),
-        Status::Fail,
-        "cloud-init does not write it anew"
-    );
-    assert_eq!(status(Vec::new()), Status::Fail);
-    let loopback = Interface {
-        special: Some("loopback".to_owned()),
-        ..card(MatchBy::Name, false)
-    };
-    assert_eq!(status(vec![loopback]), Status::Fail);
-    assert_eq!(finding(&ready(), "cloud_init_network"), None);
 }
 
 #[test]

@@ -6,7 +6,6 @@ pub(in crate::rules) mod authorized_keys;
 pub(in crate::rules) mod boot_loader;
 pub(in crate::rules) mod cloud_init_hostname;
 pub(in crate::rules) mod cloud_init_instance;
-pub(in crate::rules) mod cloud_init_network;
 pub(in crate::rules) mod cloud_init_password_login;
 pub(in crate::rules) mod cloud_init_seed;
 pub(in crate::rules) mod cloud_init_skipped_files;

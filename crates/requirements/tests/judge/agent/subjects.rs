@@ -2,10 +2,7 @@
 
 use lotse_guest::{
     Evidence, Fact, Facts, Unknown,
-    facts::{
-        Agent, CloudInit, Configurator, ConfiguratorKind, Datasources, Expected, Found, Identify, Ignition, Instance,
-        Interface, InterfaceMatch, MatchBy, OtherAgent, Switches,
-    },
+    facts::{Agent, CloudInit, Datasources, Expected, Found, Identify, Ignition, Instance, OtherAgent, Switches},
 };
 use lotse_requirements::Subject;
 
@@ -454,44 +451,6 @@ pub(super) fn leftovers() -> Vec<Subject> {
     ]
 }
 
-/// cloud-init keeps off the network; the cards are what else there is.
-pub(super) fn without_network(setting: &str, cards: Vec<Interface>) -> Subject {
-    with(|facts| {
-        if let Fact::Known(Some(cloud_init)) = &mut facts.cloud_init
-            && let Fact::Known(disabled) = &mut cloud_init.network_disabled
-        {
-            disabled.value = true;
-            disabled.from = Some(Evidence::path(format!("{DROP_INS}/{setting}")).line(1));
-        }
-        if let Fact::Known(network) = &mut facts.network {
-            network.configurators = vec![Configurator {
-                kind: ConfiguratorKind::Netplan,
-                active: Fact::Known(true),
-                evidence: Vec::new(),
-                interfaces: Fact::Known(cards),
-            }];
-        }
-    })
-}
-
-pub(super) fn card(by: MatchBy, by_cloud_init: bool) -> Interface {
-    let evidence = Evidence::path("/etc/netplan/50-cloud-init.yaml").line(5);
-    Interface {
-        matches: vec![InterfaceMatch {
-            by,
-            value: "en*".to_owned(),
-            evidence: evidence.clone(),
-        }],
-        automatic: true,
-        dhcp4: true,
-        by_cloud_init,
-        evidence,
-        ..Interface::default()
-    }
-}
-
-pub(super) const SUBIQUITY: &str = "subiquity-disable-cloudinit-networking.cfg";
-
 pub(super) fn with_switches(change: impl FnOnce(&mut Switches)) -> Subject {
     with_cloud_init(|cloud_init| {
         if let Fact::Known(switches) = &mut cloud_init.switches {
@@ -534,19 +493,10 @@ pub(super) fn settings() -> Vec<Subject> {
     {
         network.hostname = Fact::Known(Some(Evidence::path("/etc/hostname").line(1).value("old-server")));
     }
-    let mut not_known = without_network(SUBIQUITY, Vec::new());
-    if let Ok(facts) = &mut not_known.facts {
-        facts.network = Fact::Unknown(Unknown::new("network_config_not_read").with("path", "/etc/netplan/x.yaml"));
-    }
     vec![
         skipped(&[None]),
         skipped(&[Some(7)]),
         skipped(&[Some(7), None]),
-        without_network(SUBIQUITY, vec![card(MatchBy::Name, false)]),
-        without_network(SUBIQUITY, vec![card(MatchBy::Mac, true)]),
-        without_network(SUBIQUITY, Vec::new()),
-        without_network("50-own.cfg", Vec::new()),
-        not_known,
         nameless,
         named,
         preserving("/etc/elsewhere/x.cfg"),
