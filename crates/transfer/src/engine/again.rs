@@ -21,10 +21,10 @@ use crate::{
 pub async fn abort(target: &dyn Target, job: &Job, retry: &Retry) -> Result<(), SendError> {
     let mut open: Vec<String> = job.upload_id.iter().cloned().collect();
     if job.opening {
-        open.extend(brief(retry, || target.uploads(&job.key)).await?);
+        open.extend(brief(retry, retry.away_after, || target.uploads(&job.key)).await?);
     }
     for upload_id in &open {
-        brief(retry, || target.abort(&job.key, upload_id)).await?;
+        brief(retry, retry.away_after, || target.abort(&job.key, upload_id)).await?;
     }
     Ok(())
 }
@@ -55,7 +55,7 @@ pub async fn start_anew(
 }
 
 /// Repeats a small request a few times, as long as that can help.
-pub(super) async fn brief<T, F, R>(retry: &Retry, mut request: F) -> Result<T, TargetError>
+pub(super) async fn brief<T, F, R>(retry: &Retry, attempts: u32, mut request: F) -> Result<T, TargetError>
 where
     F: FnMut() -> R,
     R: Future<Output = Result<T, TargetError>>,
@@ -64,7 +64,7 @@ where
     loop {
         let error = match request().await {
             Ok(answer) => return Ok(answer),
-            Err(error) if error.retryable() && attempt < retry.away_after => error,
+            Err(error) if error.retryable() && attempt < attempts => error,
             Err(error) => return Err(error),
         };
         // Who asks for a longer pause than that is left alone by the caller.

@@ -92,12 +92,16 @@ pub async fn send(
     if claim.id() != job.id {
         return Err(SendError::not_claimed(job));
     }
+    // The caller may have read it before somebody said where the file is now.
+    let (reader, id) = (journal.clone(), job.id);
+    let job = blocking(move || reader.job(id)).await??;
+    let job = job.ok_or_else(|| JournalError::unknown(id))?;
     let sending = Sending {
         journal,
         target,
-        job,
         steering,
-        report: Report::new(observe, job),
+        report: Report::new(observe, &job),
+        job,
         patience: Mutex::new(Patience::new(steering.stall)),
         arrivals: AtomicU64::new(0),
         read_here: Mutex::default(),
@@ -180,7 +184,8 @@ struct Rest {
 struct Sending<'a> {
     journal: &'a Journal,
     target: &'a dyn Target,
-    job: &'a Job,
+    /// As it was when the call began.
+    job: Job,
     steering: &'a Steering,
     report: Report<'a>,
     patience: Mutex<Patience>,
@@ -333,7 +338,9 @@ impl Sending<'_> {
     async fn opened_before(&self, job: &Job) -> Result<Option<String>, TargetError> {
         let open = match self.target.uploads(&job.key).await {
             Ok(open) => open,
-            Err(error) if error.retryable() => return Err(error),
+            Err(error) if !matches!(error.kind, TargetErrorKind::Forbidden | TargetErrorKind::Rejected) => {
+                return Err(error);
+            }
             Err(error) => {
                 // Some keys may write, but not list: what is left there the service removes in its time.
                 tracing::info!(code = error.code, "open uploads cannot be listed");
@@ -445,7 +452,12 @@ impl Sending<'_> {
         F: FnMut() -> R,
         R: Future<Output = Result<T, TargetError>>,
     {
-        again::brief(&self.steering.retry, request).await
+        // While nobody answers anyway, one look is one request.
+        let attempts = match self.report.state() {
+            JobState::WaitingForNetwork => 1,
+            _ => self.steering.retry.away_after,
+        };
+        again::brief(&self.steering.retry, attempts, request).await
     }
 
     /// Writes a state down if it is another, and tells it.
@@ -464,7 +476,7 @@ impl Sending<'_> {
 
     async fn job_now(&self) -> Result<Job, SendError> {
         let job = self.write(Journal::job).await?;
-        job.ok_or_else(|| SendError::not_claimed(self.job))
+        job.ok_or_else(|| SendError::not_claimed(&self.job))
     }
 
     async fn write<T: Send + 'static>(

@@ -41,6 +41,20 @@ impl JournalError {
         }
     }
 
+    /// SQLite says that a file cannot be used where the disk has no room for the two beside it: whether that is so, a write tells.
+    pub(super) fn in_folder(mut self, folder: &Path) -> JournalError {
+        if self.code != "journal_unavailable" {
+            return self;
+        }
+        self.params.insert("path".into(), folder.display().to_string());
+        match write_something(folder) {
+            Err(error) if matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => {
+                JournalError::new("journal_disk_full", [])
+            }
+            _ => self,
+        }
+    }
+
     pub(super) fn newer(version: i64, known: usize) -> JournalError {
         JournalError::new(
             "journal_newer",
@@ -56,7 +70,7 @@ impl JournalError {
         JournalError::new("journal_failed", [("reason", reason.to_owned())])
     }
 
-    pub(super) fn unknown(id: JobId) -> JournalError {
+    pub(crate) fn unknown(id: JobId) -> JournalError {
         JournalError::new("job_unknown", [("job", id.0.to_string())])
     }
 
@@ -76,12 +90,25 @@ impl JournalError {
     }
 }
 
+/// As much as SQLite needs at once.
+fn write_something(folder: &Path) -> io::Result<()> {
+    let path = folder.join("journal.room");
+    let written = std::fs::write(&path, [0; 64 << 10]);
+    // Nothing is left behind, whatever became of it.
+    let _ = std::fs::remove_file(&path);
+    written
+}
+
 impl From<rusqlite::Error> for JournalError {
     fn from(error: rusqlite::Error) -> JournalError {
         match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => JournalError::new("journal_disk_full", []),
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => JournalError::new("journal_busy", []),
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => JournalError::corrupt(&error.to_string()),
+            // Which folder, and whether its disk is full, [`JournalError::in_folder`] says.
+            Some(ErrorCode::CannotOpen | ErrorCode::SystemIoFailure) => {
+                JournalError::new("journal_unavailable", [("reason", error.to_string())])
+            }
             _ => JournalError::failed(&error.to_string()),
         }
     }

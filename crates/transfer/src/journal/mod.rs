@@ -48,6 +48,10 @@ impl Journal {
     /// `journal_unavailable` if the folder cannot be used, `journal_newer` if a newer program wrote it, `journal_corrupt`, `journal_busy`,
     /// `journal_disk_full`, `journal_failed`.
     pub fn open(folder: &Path) -> Result<Journal, JournalError> {
+        Journal::open_in(folder).map_err(|error| error.in_folder(folder))
+    }
+
+    fn open_in(folder: &Path) -> Result<Journal, JournalError> {
         create_folder(folder)?;
         let path = folder.join("journal.sqlite");
         // Made here for its mode, which SQLite passes on to the files beside it.
@@ -376,6 +380,10 @@ impl Journal {
     }
 
     fn write<T>(&self, work: impl FnOnce(&Transaction) -> Result<T, JournalError>) -> Result<T, JournalError> {
+        self.transaction(work).map_err(|error| error.in_folder(&self.folder))
+    }
+
+    fn transaction<T>(&self, work: impl FnOnce(&Transaction) -> Result<T, JournalError>) -> Result<T, JournalError> {
         let mut connection = self.connection();
         // Immediate: what was read inside cannot be changed by another process before it is written.
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -387,6 +395,19 @@ impl Journal {
     fn connection(&self) -> MutexGuard<'_, Connection> {
         // A thread that panicked in the middle left a transaction that was rolled back when it was dropped.
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+impl Journal {
+    /// Lets the file grow by no more than `pages` pages of 4 KiB, as a full disk does; `None`: as much as it wants.
+    pub(crate) fn limit_pages(&self, pages: Option<u32>) {
+        let connection = self.connection();
+        let now: u32 = connection.query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap();
+        let most = pages.map_or(1 << 30, |pages| now + pages);
+        connection
+            .query_row(&format!("PRAGMA max_page_count = {most}"), [], |_| Ok(()))
+            .unwrap();
     }
 }
 

@@ -88,6 +88,22 @@ impl Memory {
         self.state.lock().unwrap().begun
     }
 
+    pub(super) fn open_uploads(&self) -> usize {
+        self.state.lock().unwrap().uploads.len()
+    }
+
+    /// Parts of open uploads.
+    pub(super) fn held(&self) -> usize {
+        self.state.lock().unwrap().uploads.values().map(BTreeMap::len).sum()
+    }
+
+    pub(super) fn spoil_part(&self, number: u32) {
+        let mut state = self.state.lock().unwrap();
+        for parts in state.uploads.values_mut() {
+            parts.insert(number, Bytes::from_static(b"something else"));
+        }
+    }
+
     pub(super) fn next_faults(&self, faults: &[Fault]) {
         self.state.lock().unwrap().faults = faults.iter().copied().collect();
     }

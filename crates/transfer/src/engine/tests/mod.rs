@@ -1,5 +1,6 @@
 //! The engine against a target in memory: faults, kills at any point, changed sources.
 
+mod line;
 mod memory;
 
 use std::{
@@ -30,7 +31,7 @@ pub(super) struct Upload {
     folder: TempDir,
     path: PathBuf,
     content: Vec<u8>,
-    journal: Journal,
+    pub(super) journal: Journal,
     pub(super) job: Job,
     progress: Mutex<Vec<u64>>,
 }
@@ -84,7 +85,7 @@ impl Upload {
         };
         self.progress.lock().unwrap().clear();
         let on_progress = |now: Progress| {
-            assert_eq!(now.total, self.content.len() as u64);
+            assert_eq!(now.total, self.job.source.size);
             self.progress.lock().unwrap().push(now.acknowledged);
         };
         let steering = Steering {
@@ -95,6 +96,16 @@ impl Upload {
         let sent = send(&self.journal, target, &claim, &self.job, &steering, &on_progress).await;
         assert!(self.progress.lock().unwrap().is_sorted(), "progress never goes back");
         sent
+    }
+
+    /// Sends at least `parts` parts; then the key is refused.
+    async fn send_some(&self, target: &Memory, parts: usize) {
+        // The opening comes first.
+        let mut faults = vec![Fault::None; 1 + parts];
+        faults.extend([Fault::Unauthorized; 40]);
+        target.next_faults(&faults);
+        self.send(target).await.unwrap_err();
+        target.next_faults(&[]);
     }
 
     fn state(&self) -> JobState {
@@ -173,6 +184,7 @@ proptest! {
                 }
             }
             upload.assert_arrived(&arrived.expect("60 runs outlast 40 faults"), &target);
+            assert_eq!(target.open_uploads(), 0, "nothing stays behind that nobody knows of");
         });
     }
 }
@@ -371,4 +383,160 @@ async fn jobs_that_are_over_or_not_ours_are_left_alone() {
     assert_eq!(upload.send(&target).await.unwrap_err().code, "job_transition");
     assert_eq!(target.begun(), 0);
     assert!(upload.folder.path().exists());
+}
+
+#[tokio::test]
+async fn an_upload_whose_opening_was_not_heard_of_is_found_again() {
+    let upload = Upload::of(2_500);
+    let target = upload.target(&[Fault::AnswerLost]);
+    let sent = upload.send(&target).await.unwrap();
+    upload.assert_arrived(&sent, &target);
+    assert_eq!((target.begun(), target.open_uploads()), (1, 0));
+
+    // Taken back before its id became known: nothing may stay behind either.
+    let upload = Upload::of(2_500);
+    let target = upload.target(&[Fault::AnswerLost, Fault::Unauthorized]);
+    upload.send(&target).await.unwrap_err();
+    let job = upload.journal.job(upload.job.id).unwrap().unwrap();
+    assert_eq!(
+        (job.upload_id.as_deref(), job.opening, target.open_uploads()),
+        (None, true, 1)
+    );
+    abort(&target, &job, &Retry::default()).await.unwrap();
+    assert_eq!(target.open_uploads(), 0);
+}
+
+#[tokio::test]
+async fn parts_that_arrived_without_being_written_down_are_not_sent_again() {
+    let upload = Upload::of(6_500);
+    let target = upload.target(&[]);
+    upload.send_some(&target, 4).await;
+    let numbers: Vec<u32> = (1..=7).collect();
+    upload.journal.discard_parts(upload.job.id, &numbers).unwrap();
+    let before = target.puts().len();
+    let there = target.held();
+    let sent = upload.send(&target).await.unwrap();
+    upload.assert_arrived(&sent, &target);
+    assert_eq!(
+        target.puts().len() - before,
+        7 - there,
+        "the file says that they are right"
+    );
+}
+
+#[tokio::test]
+async fn a_part_that_the_target_holds_otherwise_is_sent_again() {
+    let upload = Upload::of(6_500);
+    let target = upload.target(&[]);
+    upload.send_some(&target, 4).await;
+    target.spoil_part(2);
+    let sent = upload.send(&target).await.unwrap();
+    upload.assert_arrived(&sent, &target);
+    assert_eq!(target.puts().iter().filter(|number| **number == 2).count(), 2);
+}
+
+#[tokio::test]
+async fn a_file_under_another_number_must_have_the_same_content_before_anything_is_sent() {
+    let upload = Upload::of(6_500);
+    let target = upload.target(&[]);
+    upload.send_some(&target, 4).await;
+    let time = std::fs::metadata(&upload.path).unwrap().modified().unwrap();
+    let replace = |content: &[u8]| {
+        let other = upload.folder.path().join("other");
+        std::fs::write(&other, content).unwrap();
+        File::options()
+            .write(true)
+            .open(&other)
+            .unwrap()
+            .set_modified(time)
+            .unwrap();
+        std::fs::rename(&other, &upload.path).unwrap();
+    };
+    let mut changed = upload.content.clone();
+    changed[10] ^= 1;
+    replace(&changed);
+    let before = target.puts();
+    assert_eq!(upload.send(&target).await.unwrap_err().code, "source_changed");
+    assert_eq!(target.puts(), before);
+    replace(&upload.content);
+    let sent = upload.send(&target).await.unwrap();
+    upload.assert_arrived(&sent, &target);
+}
+
+#[tokio::test]
+async fn a_file_that_was_moved_goes_on_from_its_new_place() {
+    let upload = Upload::of(6_500);
+    let target = upload.target(&[]);
+    upload.send_some(&target, 4).await;
+    let elsewhere = upload.folder.path().join("elsewhere.raw");
+    std::fs::rename(&upload.path, &elsewhere).unwrap();
+    let error = upload.send(&target).await.unwrap_err();
+    assert_eq!(
+        (error.kind, error.code, error.retryable),
+        (SendErrorKind::Source, "source_not_found", true)
+    );
+    let there = upload.job.source.at(&elsewhere).unwrap();
+    upload.journal.relocate(upload.job.id, &there.path).unwrap();
+    let before = target.puts().len();
+    let sent = upload.send(&target).await.unwrap();
+    upload.assert_arrived(&sent, &target);
+    assert!(target.puts().len() - before <= 3, "what was there stays");
+}
+
+#[tokio::test]
+async fn a_changed_file_can_be_sent_anew() {
+    let mut upload = Upload::of(6_500);
+    let target = upload.target(&[]);
+    upload.send_some(&target, 4).await;
+    upload.content = vec![7; 3_000];
+    std::fs::write(&upload.path, &upload.content).unwrap();
+    let error = upload.send(&target).await.unwrap_err();
+    assert_eq!((error.code, error.retryable), ("source_changed", false));
+    upload.journal.fail(upload.job.id, &JobFailure::from(&error)).unwrap();
+
+    let claim = upload.journal.claim(upload.job.id).unwrap().unwrap();
+    let job = upload.journal.job(upload.job.id).unwrap().unwrap();
+    let retry = Retry::default();
+    let anew = start_anew(&upload.journal, &target, &claim, &job, "{\"anew\":1}", &retry).await;
+    upload.job = anew.unwrap();
+    drop(claim);
+    assert_eq!(
+        (upload.state(), upload.job.acknowledged, target.open_uploads()),
+        (JobState::Queued, 0, 0)
+    );
+    assert_eq!(
+        (upload.job.failure.as_ref(), upload.job.details.as_str()),
+        (None, "{\"anew\":1}")
+    );
+    let sent = upload.send(&target).await.unwrap();
+    upload.assert_arrived(&sent, &target);
+}
+
+#[tokio::test]
+async fn once_all_is_written_down_the_file_is_not_needed_any_more() {
+    let upload = Upload::of(2_500);
+    // Opening, three parts, the list; then the completion is refused for want of a key.
+    let mut faults = vec![Fault::None; 5];
+    faults.push(Fault::Unauthorized);
+    let target = upload.target(&faults);
+    assert_eq!(upload.send(&target).await.unwrap_err().kind, SendErrorKind::SignIn);
+    std::fs::remove_file(&upload.path).unwrap();
+    let sent = upload.send(&target).await.unwrap();
+    upload.assert_arrived(&sent, &target);
+}
+
+#[tokio::test]
+async fn a_full_disk_under_the_journal_loses_nothing() {
+    let upload = Upload::of(300_000);
+    let target = upload.target(&[]);
+    upload.journal.limit_pages(Some(0));
+    let error = upload.send(&target).await.unwrap_err();
+    assert_eq!(
+        (error.kind, error.code, error.retryable),
+        (SendErrorKind::Journal, "journal_disk_full", true)
+    );
+    upload.journal.limit_pages(None);
+    let sent = upload.send(&target).await.unwrap();
+    upload.assert_arrived(&sent, &target);
+    assert_eq!(target.begun(), 1);
 }
