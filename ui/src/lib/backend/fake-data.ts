@@ -103,7 +103,8 @@ const NOCLOUD_FIRST = finding("datasource_order", "warning", "datasource_order_n
   ],
   remedy: {
     code: "put_config_drive_first",
-    place: "system", destructive: false,
+    place: "system",
+    destructive: false,
     commands: [
       "echo 'datasource_list: [ ConfigDrive, NoCloud, None ]' > /etc/cloud/cloud.cfg.d/99-ccloud.cfg",
     ],

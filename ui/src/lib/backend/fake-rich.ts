@@ -52,7 +52,8 @@ const FINDINGS: Finding[] = [
     ],
     remedy: {
       code: "put_config_drive_first",
-      place: "system", destructive: false,
+      place: "system",
+      destructive: false,
       commands: [
         "echo 'datasource_list: [ ConfigDrive, NoCloud, None ]' > /etc/cloud/cloud.cfg.d/99-ccloud.cfg",
       ],
@@ -63,7 +64,8 @@ const FINDINGS: Finding[] = [
     evidence: [{ path: "/boot", line: null, value: null }],
     remedy: {
       code: "install_kernel",
-      place: "system", destructive: false,
+      place: "system",
+      destructive: false,
       commands: ["apt-get install --yes linux-image-amd64"],
     },
   }),
