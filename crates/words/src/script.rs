@@ -4,6 +4,9 @@ use lotse_requirements::{Finding, Remedy, RemedyPlace, Report, Status};
 
 use crate::{Language, Text, VERSION, WordedFinding, plain::plain_report};
 
+/// Fetches Debian's package lists anew.
+const REFRESH: &str = "apt-get update";
+
 /// One remedy's commands and the names of the findings that they mend.
 struct Step<'a> {
     titles: Vec<String>,
@@ -41,7 +44,11 @@ pub fn script(report: &Report, language: Language) -> Option<String> {
             format!("step={}", word(&name)),
             say(r#""$step""#),
         ]);
-        lines.extend(step.remedy.commands.iter().cloned());
+        let commands = step.remedy.commands.iter();
+        // One look at the package lists is enough for all steps.
+        let once = commands.filter(|command| *command != REFRESH || !lines.contains(command));
+        let once: Vec<String> = once.cloned().collect();
+        lines.extend(once);
     }
     lines.extend([String::new(), "step=".to_owned(), say(&word(&text.get("script_done")))]);
     if !to_decide.is_empty() {
@@ -161,6 +168,7 @@ mod tests {
             1,
             "{script}"
         );
+        assert_eq!(script.matches(REFRESH).count(), 1, "{script}");
         let agent = script.find("apt-get install --yes cloud-init").unwrap();
         let sshd = script.find("apt-get install --yes openssh-server").unwrap();
         assert!(agent < sshd, "{script}");

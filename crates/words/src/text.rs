@@ -43,9 +43,18 @@ pub fn text_painted(report: &Report, text: &Text, width: usize, paint: impl Fn(T
         lines.push(String::new());
         lines.extend(block_lines(text, block, width, &paint));
     }
-    for finding in &report.passed {
+    if !report.passed.is_empty() {
         lines.push(String::new());
-        lines.extend(block_lines(text, std::slice::from_ref(finding), width, &paint));
+    }
+    // One paragraph each, so that they do not push the problems off the screen.
+    for finding in &report.passed {
+        let status = Status::Pass;
+        let sign = paint(Tone { status, strong: false }, &sign(status).to_string());
+        let sentence = format!("{}: {}  [{}]", finding.title, finding.sentence, finding.code);
+        let hanging = "    ";
+        let mut paragraph = wrapped(&sentence, "  ", hanging, width).into_iter();
+        lines.extend(paragraph.next().map(|first| format!("{sign} {}", first.trim_start())));
+        lines.extend(paragraph);
     }
     lines.join("\n") + "\n"
 }
@@ -124,7 +133,8 @@ mod tests {
         let report = sample::nothing_installed();
         for language in Language::ALL {
             let text = text(&report, language);
-            for finding in &report.findings {
+            let problems = report.findings.iter().filter(|finding| finding.status != Status::Pass);
+            for finding in problems {
                 let commands = finding.remedy.iter().flat_map(|remedy| &remedy.commands);
                 for whole in commands.chain(finding.evidence.iter().filter_map(|evidence| evidence.path.as_ref())) {
                     assert!(text.contains(whole.as_str()), "{whole}:\n{text}");

@@ -324,7 +324,19 @@ fn facts(text: &Text, report: &Report) -> Vec<(String, String)> {
             .collect::<Vec<_>>()
             .join(", ")
     });
-    let agent = report.agent.as_ref().map_or_else(unknown, |agent| {
+    // Null stands for "unknown" and for "none"; the rule that asked for it knows which.
+    let has_no_agent = report
+        .findings
+        .iter()
+        .any(|finding| finding.reason == "cloud_agent_missing");
+    let no_agent = || {
+        if has_no_agent {
+            text.get("report_not_installed")
+        } else {
+            unknown()
+        }
+    };
+    let agent = report.agent.as_ref().map_or_else(no_agent, |agent| {
         let version = agent.version.clone().unwrap_or_else(unknown);
         format!(
             "{} {version}, {}",
@@ -335,12 +347,14 @@ fn facts(text: &Text, report: &Report) -> Vec<(String, String)> {
     let datasources = report
         .datasources
         .as_ref()
-        .map_or_else(unknown, |sources| first_of(&sources.list));
-    let sshd = [
-        yes_no(report.sshd.installed, "report_installed", "report_not_installed"),
-        yes_no(report.sshd.enabled, "report_started", "report_not_started"),
-    ]
-    .join(", ");
+        .map_or_else(no_agent, |sources| first_of(&sources.list));
+    let installed = yes_no(report.sshd.installed, "report_installed", "report_not_installed");
+    let started = || yes_no(report.sshd.enabled, "report_started", "report_not_started");
+    let sshd = match report.sshd.installed {
+        Some(true) => format!("{installed}, {}", started()),
+        // Whether something starts that is not there, or not known, is no news.
+        Some(false) | None => installed,
+    };
     let login = report.login.as_ref().map_or_else(unknown, |login| {
         let root = login.root.then(|| "root".to_owned());
         login

@@ -37,6 +37,7 @@ const PACKAGES: &[(&str, Need, &str)] = &[
     ("p7zip-full", Need::Tests, "7z archives, the same"),
     ("xz-utils", Need::Tests, "xz files, the same"),
     ("zstd", Need::Tests, "zstd files, the same"),
+    ("shellcheck", Need::Tests, "reads the scripts that are saved"),
     ("cpio", Need::Tests, "initramfs images"),
     ("lz4", Need::Tests, "compressed ones"),
     ("grub-common", Need::Tests, "grub-mkimage: real boot loaders"),

@@ -6,11 +6,12 @@ use std::{
     fmt::Write as _,
     fs,
     path::Path,
+    process::Command,
 };
 
 use insta::{assert_snapshot, with_settings};
 use lotse_requirements::{Finding, FindingKind, RULES, Report, judge};
-use lotse_words::{Language, Text, WordedFinding, WordedReport};
+use lotse_words::{Language, Text, WordedFinding, WordedReport, script};
 
 /// Everything that tells one way to answer from another.
 type Answer = (String, String);
@@ -45,6 +46,39 @@ fn every_finding_reads_well_in_both_languages() {
             snapshot_path => "snapshots/words", prepend_module_to_snapshot => false, omit_expression => true
         }, { assert_snapshot!(rule.code, page) });
     }
+}
+
+/// Every script that the rules can make is a program of POSIX sh that shellcheck has nothing to say against. (Debian's
+/// package; `cargo xtask` installs it.) It cannot follow `/etc/os-release` of a system that is not there, SC1091.
+#[test]
+fn every_script_is_sound() {
+    let scripts: BTreeSet<String> = crate::subjects::all()
+        .iter()
+        .filter_map(|subject| script(&judge(subject), Language::German))
+        .collect();
+    assert!(scripts.len() > 20, "the subjects have remedies for many systems");
+    let folder = tempfile::tempdir().unwrap();
+    let files: Vec<_> = scripts
+        .iter()
+        .enumerate()
+        .map(|(number, script)| {
+            let file = folder.path().join(format!("{number}.sh"));
+            fs::write(&file, script).unwrap();
+            file
+        })
+        .collect();
+    let checked = Command::new("shellcheck")
+        .args(["--shell=sh", "--exclude=SC1091", "--format=gcc"])
+        .args(&files)
+        .output()
+        .expect("shellcheck is installed (cargo xtask test)");
+    let complaints = String::from_utf8_lossy(&checked.stdout);
+    let first = complaints.lines().next().unwrap_or_default();
+    let about = files
+        .iter()
+        .find(|file| first.starts_with(&*file.to_string_lossy()))
+        .map(|file| fs::read_to_string(file).unwrap());
+    assert!(checked.status.success(), "{complaints}\n{}", about.unwrap_or_default());
 }
 
 /// One answer in both languages, and the other commands that the same remedy has on other systems.

@@ -3,7 +3,7 @@
 mod palette;
 
 use jiff::Zoned;
-use lotse_requirements::{Report, Status, Verdict};
+use lotse_requirements::{FindingKind, Report, Status, Verdict};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::{Language, Text, VERSION, WordedFinding, WordedReport, explain::kind_key, plain::plain_report, text::sign};
@@ -153,8 +153,11 @@ fn findings(text: &Text, block: &[WordedFinding]) -> Markup {
                     }
                 }
             }
-            @for finding in block {
-                p class="code" { (text.get(kind_key(finding.kind))) " · " code { (finding.code) } }
+            @for kind in [FindingKind::Requirement, FindingKind::Advice] {
+                @let codes: Vec<&str> = block.iter().filter(|one| one.kind == kind).map(|one| one.code.as_str()).collect();
+                @if !codes.is_empty() {
+                    p class="code" { (text.get(kind_key(kind))) " · " code { (codes.join(", ")) } }
+                }
             }
         }
     }
@@ -185,3 +188,6 @@ fn date(language: Language, made: &Zoned) -> String {
     };
     made.strftime(format).to_string()
 }
+
+#[cfg(test)]
+mod tests;
