@@ -1,6 +1,7 @@
 //! Words from an image, a file's name or a service, made harmless.
 
 use lotse_requirements::Report;
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 /// Text from outside, made harmless for a terminal: without control characters it can neither move the cursor nor change
@@ -17,6 +18,11 @@ pub fn plain(text: &str) -> String {
 
 /// The report with every string made [`plain`], wherever in it the image's own words stand.
 pub(crate) fn plain_report(report: &Report) -> Report {
+    plain_values(report)
+}
+
+/// The same with a part of a report.
+pub(crate) fn plain_values<T: Clone + Serialize + DeserializeOwned>(report: &T) -> T {
     fn walk(value: &mut Value) {
         match value {
             Value::String(text) => *text = plain(text),

@@ -4,7 +4,10 @@ use std::fmt::Display;
 
 use lotse_requirements::{Certainty, Evidence, Finding, FindingKind, RemedyPlace, Report, Status, Verdict, by_cause};
 
-use crate::{Language, Text, plain::plain_report};
+use crate::{
+    Language, Text,
+    plain::{plain_report, plain_values},
+};
 
 /// A report put into words. Nothing in it can steer a terminal; for HTML it must still be escaped.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -189,6 +192,11 @@ fn sections(text: &Text, findings: &[Finding]) -> Vec<WordedSection> {
 }
 
 impl WordedFinding {
+    /// Puts one finding into words.
+    pub fn new(text: &Text, finding: &Finding) -> Self {
+        Self::of_plain(text, &plain_values(finding))
+    }
+
     /// A finding of a report that is plain already.
     pub(crate) fn of_plain(text: &Text, finding: &Finding) -> Self {
         let Finding { code, params, .. } = finding;

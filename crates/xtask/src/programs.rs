@@ -84,6 +84,7 @@ fn is_there(workspace: &Workspace, need: Need) -> bool {
             "WebKitWebDriver",
             "xdotool",
             "openbox",
+            "shellcheck",
             "swift-proxy-server",
             "swift-object-server",
             "memcached",

@@ -47,7 +47,7 @@ fn initramfs(distribution: Distribution) -> Vec<String> {
         Packages::Apt => "update-initramfs -c -k all".to_owned(),
         Packages::Dnf | Packages::Yum | Packages::Zypper => "dracut --regenerate-all --force".to_owned(),
         Packages::Pacman => "mkinitcpio --allpresets".to_owned(),
-        Packages::Apk => r#"for version in $(ls /lib/modules); do mkinitfs "$version"; done"#.to_owned(),
+        Packages::Apk => r#"for modules in /lib/modules/*; do mkinitfs "${modules##*/}"; done"#.to_owned(),
     }]
 }
 

@@ -10,8 +10,8 @@ use std::{
 };
 
 use insta::{assert_snapshot, with_settings};
-use lotse_requirements::{Finding, FindingKind, RULES, Report, judge};
-use lotse_words::{Language, Text, WordedFinding, WordedReport, script};
+use lotse_requirements::{Finding, FindingKind, RULES, judge};
+use lotse_words::{Language, Text, WordedFinding, script};
 
 /// Everything that tells one way to answer from another.
 type Answer = (String, String);
@@ -19,19 +19,15 @@ type Answer = (String, String);
 #[test]
 fn every_finding_reads_well_in_both_languages() {
     let texts = Language::ALL.map(Text::new);
-    let findings: Vec<(Report, Finding)> = crate::subjects::all()
+    let findings: Vec<Finding> = crate::subjects::all()
         .iter()
-        .map(judge)
-        .flat_map(|report| {
-            let findings = report.findings.clone();
-            findings.into_iter().map(move |finding| (report.clone(), finding))
-        })
+        .flat_map(|subject| judge(subject).findings)
         .collect();
     for rule in RULES {
-        let mut answers: BTreeMap<Answer, Vec<&(Report, Finding)>> = BTreeMap::new();
-        for found in findings.iter().filter(|(_, finding)| finding.code == rule.code) {
-            let remedy = found.1.remedy.as_ref().map(|remedy| remedy.code.clone());
-            let sentences = [&found.1.reason].into_iter().chain(&found.1.details);
+        let mut answers: BTreeMap<Answer, Vec<&Finding>> = BTreeMap::new();
+        for found in findings.iter().filter(|finding| finding.code == rule.code) {
+            let remedy = found.remedy.as_ref().map(|remedy| remedy.code.clone());
+            let sentences = [&found.reason].into_iter().chain(&found.details);
             let sentences: Vec<&str> = sentences.map(String::as_str).collect();
             answers
                 .entry((sentences.join(" + "), remedy.unwrap_or_default()))
@@ -82,8 +78,8 @@ fn every_script_is_sound() {
 }
 
 /// One answer in both languages, and the other commands that the same remedy has on other systems.
-fn answer_page(texts: &[Text; 2], (reason, remedy): &Answer, found: &[&(Report, Finding)]) -> String {
-    let Some((report, finding)) = found.first() else {
+fn answer_page(texts: &[Text; 2], (reason, remedy): &Answer, found: &[&Finding]) -> String {
+    let Some(finding) = found.first() else {
         return String::new();
     };
     let kind = match finding.kind {
@@ -93,7 +89,7 @@ fn answer_page(texts: &[Text; 2], (reason, remedy): &Answer, found: &[&(Report, 
     let mut page = format!("=== {kind}: {reason} {remedy}").trim_end().to_owned() + "\n";
     for text in texts {
         _ = writeln!(page, "--- {}", text.language().code());
-        for line in worded(text, report, finding).lines(text) {
+        for line in WordedFinding::new(text, finding).lines(text) {
             page += &line;
             page.push('\n');
         }
@@ -101,7 +97,7 @@ fn answer_page(texts: &[Text; 2], (reason, remedy): &Answer, found: &[&(Report, 
     let commands = |finding: &Finding| finding.remedy.as_ref().map(|remedy| remedy.commands.clone());
     let others: BTreeSet<Vec<String>> = found
         .iter()
-        .filter_map(|(_, other)| commands(other))
+        .filter_map(|other| commands(other))
         .filter(|other| Some(other) != commands(finding).as_ref())
         .collect();
     for other in others {
@@ -115,16 +111,6 @@ fn answer_page(texts: &[Text; 2], (reason, remedy): &Answer, found: &[&(Report, 
     }
     page.push('\n');
     page
-}
-
-/// The finding as its report tells it.
-fn worded(text: &Text, report: &Report, finding: &Finding) -> WordedFinding {
-    let report = WordedReport::with(text, report);
-    report
-        .findings()
-        .find(|worded| worded.code == finding.code)
-        .cloned()
-        .unwrap()
 }
 
 #[test]
