@@ -6,7 +6,7 @@ mod ignition;
 use crate::{
     Evidence, Fact, FileTree, Unknown, accounts,
     cloud_init::{self, Around, CommandLine},
-    facts::{Account, Agent, CloudInit, Datasources, Ignition, Login, OtherAgent},
+    facts::{Agent, CloudInit, Datasources, Ignition, Login, OtherAgent},
     files::{Files, Read},
     packages::{self, Names},
     services::{self, Init, Start},
@@ -280,13 +280,7 @@ fn nuageinit_enabled(files: &Files<'_>) -> Read<Enabled> {
 /// The user that a program other than cloud-init gives the key to; `None` where it gives none.
 fn login(files: &Files<'_>, kind: &str) -> Option<Login> {
     let user = PROGRAMS.iter().find(|program| program.kind == kind)?.user?;
-    let account: Fact<Option<Account>> = Fact::from(accounts::find(files, user));
-    Some(Login {
-        user: Some(user.to_owned()),
-        root: false,
-        from: Vec::new(),
-        account,
-    })
+    Some(accounts::login(files, Some(user.to_owned()), false, Vec::new(), None))
 }
 
 #[cfg(test)]

@@ -182,20 +182,10 @@ pub(crate) fn settings(files: &Files<'_>, around: &Around<'_>) -> Settings {
                 None => Fact::from(switches::read(files, &config)),
             },
         }),
-        login: Fact::from(users::default_user(&config).map(|user| login(files, user))),
-    }
-}
-
-fn login(files: &Files<'_>, user: users::DefaultUser) -> Login {
-    let account = match &user.name {
-        Some(name) => Fact::from(accounts::find(files, name)),
-        None => Fact::Known(None),
-    };
-    Login {
-        user: user.name,
-        root: user.root,
-        from: user.from,
-        account,
+        login: Fact::from(
+            users::default_user(&config)
+                .map(|user| accounts::login(files, user.name, user.root, user.from, Some(&user.plan))),
+        ),
     }
 }
 

@@ -27,6 +27,7 @@ pub(super) fn read(files: &Files<'_>, config: &Config) -> Read<Switches> {
         grows_filesystem: grows_filesystem(config),
         makes_users: module(config, "users-groups"),
         sets_keys: module(config, "ssh"),
+        imports_keys: option_bool(config, "allow_public_ssh_keys", true),
     })
 }
 

@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     Evidence, Unknown,
+    accounts::Plan,
     yaml::{Entry, Key, Kind, Map, Value},
 };
 
@@ -16,6 +17,7 @@ pub(super) struct DefaultUser {
     /// Does root get the key so that it can be used?
     pub(super) root: bool,
     pub(super) from: Vec<Evidence>,
+    pub(super) plan: Plan,
 }
 
 /// The default user as the settings have it, before a datasource's own settings are added.
@@ -63,7 +65,64 @@ pub(super) fn default_user(config: &Config) -> Result<DefaultUser, Unknown> {
         name: user.filter(|_| sets_keys),
         root: sets_keys && !option_bool(config, "disable_root", true).value,
         from,
+        plan: plan(
+            config,
+            old.and_then(|old| old.value.map()),
+            system.and_then(|system| system.value.map()),
+        ),
     })
+}
+
+/// What the default user is made with: an entry of `users` for it before the old form before the distribution's own.
+fn plan(config: &Config, old: Option<&Map>, system: Option<&Map>) -> Plan {
+    let listed = config.value.get("users").and_then(Value::list).unwrap_or_default();
+    let listed = listed
+        .iter()
+        .filter_map(Value::map)
+        .filter(|map| is_unnamed_or_default(map));
+    let layers: Vec<&Map> = listed.chain(old).chain(system).collect();
+    let setting = |key: &str| layers.iter().find_map(|map| map.entry(key));
+    let text = |key: &str| setting(key).and_then(|entry| Some((entry.value.text()?.to_owned(), entry.place)));
+    Plan {
+        groups: layers
+            .iter()
+            .filter_map(|map| map.get("groups"))
+            .flat_map(group_names)
+            .collect(),
+        own_group: text("primary_group").map(|(name, _)| name),
+        no_own_group: setting("no_user_group").is_some_and(|entry| switches::says_true(&entry.value)),
+        shell: text("shell").map(|(shell, place)| {
+            let from = config.evidence(place).value(&format!("shell: {shell}"));
+            (shell, from)
+        }),
+        // Without the setting it is locked (`kwargs.get("lock_passwd", True)`); any value that Python takes for true does.
+        locks: setting("lock_passwd").is_none_or(|entry| is_truthy(&entry.value)),
+        password_locked: if setting("plain_text_passwd").is_some() {
+            Some(false)
+        } else {
+            let field = text("hashed_passwd").or_else(|| text("passwd"));
+            field.map(|(field, _)| field.starts_with('!'))
+        },
+    }
+}
+
+/// A list, or names with commas between.
+fn group_names(value: &Value) -> Vec<String> {
+    let names: Vec<&str> = match &value.kind {
+        Kind::Text(text) => text.split(',').collect(),
+        Kind::List(list) => list.iter().filter_map(Value::text).collect(),
+        _ => Vec::new(),
+    };
+    names.iter().map(|name| name.trim().to_owned()).collect()
+}
+
+/// As Python's `if` takes a value.
+fn is_truthy(value: &Value) -> bool {
+    match &value.kind {
+        Kind::Null | Kind::Bool(false) | Kind::Int(0) => false,
+        Kind::Text(text) => !text.is_empty(),
+        _ => true,
+    }
 }
 
 fn not_read(evidence: &Evidence) -> Unknown {

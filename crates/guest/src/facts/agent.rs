@@ -153,6 +153,8 @@ pub struct Switches {
     pub makes_users: Setting<bool>,
     /// Keys are put in place (module `ssh`).
     pub sets_keys: Setting<bool>,
+    /// The VM's keys are among them (`allow_public_ssh_keys`).
+    pub imports_keys: Setting<bool>,
 }
 
 /// The name to log in with.
@@ -164,8 +166,28 @@ pub struct Login {
     pub root: bool,
     /// Where the name was read, the strongest first; empty for the program's own default.
     pub from: Vec<Evidence>,
-    /// The account of that name as it is on the disk; `None` when it will be made.
+    /// The account of that name as it is on the disk, root's where only root gets the key; `None` when it will be made.
     pub account: Fact<Option<Account>>,
+    /// Its groups once the VM has started; `None` where that is not known.
+    pub groups: Option<Vec<String>>,
+    /// Its login shell; `None` where neither the account nor the settings name one.
+    pub shell: Option<Shell>,
+    /// Does its password's field begin with `!` once the VM has started? A server without PAM takes that for a locked
+    /// account. `None` where it is not known.
+    pub locked: Option<bool>,
+    /// `/etc/nologin`: while it is there, only root may log in (nologin(5)).
+    pub barred: Option<Evidence>,
+}
+
+/// A login shell.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shell {
+    /// As it is named.
+    pub path: String,
+    /// Is there a program that may be executed? sshd refuses whoever has none.
+    pub there: Fact<bool>,
+    /// Where it is named.
+    pub from: Evidence,
 }
 
 /// An account on the disk.
@@ -177,8 +199,17 @@ pub struct Account {
     pub uid: u32,
     /// Its login shell; empty for `/bin/sh`.
     pub shell: String,
+    /// Number of its own group.
+    pub gid: u32,
     /// `none`, `locked`, `set` or `empty`; never the password itself.
     pub password: String,
+    /// Does the password's field begin with `!`?
+    pub locked: bool,
+    /// The password must be changed at the next login: its last change is day 0 (shadow(5)).
+    pub must_change: bool,
+    /// The first of home directory, `.ssh` and `authorized_keys` that others may write. With `StrictModes`, sshd takes no
+    /// key from there.
+    pub open_to_others: Option<Evidence>,
     /// Day on which it expires, counted from 1970-01-01; `None` for never.
     pub expires: Option<u32>,
 }

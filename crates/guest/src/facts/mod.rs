@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 pub use self::{
     agent::{
         Account, Agent, CloudInit, Datasources, Expected, Identify, Ignition, Instance, Login, OtherAgent, Setting,
-        Switches,
+        Shell, Switches,
     },
     boot::{
         Boot, BootEntry, BootLoader, DeviceFound, DevicePurpose, DeviceReference, DriverPlace, Drivers, FirmwareStart,

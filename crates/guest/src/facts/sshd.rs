@@ -68,6 +68,8 @@ pub struct SshdConfig {
     pub listen_addresses: SshdSetting<Vec<String>>,
     /// Are logins handed to PAM?
     pub use_pam: SshdSetting<bool>,
+    /// Are keys refused that others than their owner may write?
+    pub strict_modes: SshdSetting<bool>,
     /// What holds before any `Match` block; see [`SshdConfig::for_user`].
     pub login: SshdLogin,
     /// `Match` blocks in their order.

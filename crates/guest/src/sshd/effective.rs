@@ -61,6 +61,10 @@ fn effective(parsed: Parsed, command: &Command, permit_root_login: &str) -> Effe
         Some(line) => set(first(line) == "yes", &line.evidence),
         None => SshdSetting::default_of(false),
     };
+    let strict_modes = match of(&global, "strictmodes").next() {
+        Some(line) => set(first(line) != "no", &line.evidence),
+        None => SshdSetting::default_of(true),
+    };
     let mut host_keys: Vec<String> = command.host_keys.iter().map(|(path, _)| path.clone()).collect();
     host_keys.extend(of(&global, "hostkey").map(|line| first(line).to_owned()));
     if host_keys.is_empty() {
@@ -74,6 +78,7 @@ fn effective(parsed: Parsed, command: &Command, permit_root_login: &str) -> Effe
             address_family,
             listen_addresses,
             use_pam,
+            strict_modes,
             login,
             matches,
             problems,
