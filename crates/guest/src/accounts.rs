@@ -71,7 +71,7 @@ pub(crate) fn login(
     };
     Login {
         shell: named.map(|(path, from)| Shell {
-            there: Fact::from(is_program(files, &path)),
+            there: shell_there(files, &path).unwrap_or_default(),
             path,
             from,
         }),
@@ -83,6 +83,13 @@ pub(crate) fn login(
         from,
         account,
     }
+}
+
+/// A system without `/bin/sh` is only a part of one, and `/run` is filled at boot (NixOS has its shells there).
+fn shell_there(files: &Files<'_>, path: &str) -> Read<Option<bool>> {
+    let there = is_program(files, path)?;
+    let whole = there || (!path.starts_with("/run/") && is_program(files, "/bin/sh")?);
+    Ok(whole.then_some(there))
 }
 
 fn is_program(files: &Files<'_>, path: &str) -> Read<bool> {
@@ -207,11 +214,12 @@ pub(crate) fn find(files: &Files<'_>, name: &str) -> Read<Option<Account>> {
     Ok(None)
 }
 
-/// What of the way to the keys others than their owner may write: the home directory, `.ssh`, the file.
+/// What of the way to the keys everybody may write: the home directory, `.ssh`, the file. What only its group may write,
+/// Debian's server takes where that is the user's own.
 fn open_to_others(files: &Files<'_>, home: &str) -> Read<Option<Evidence>> {
     for path in ["", "/.ssh", "/.ssh/authorized_keys"].map(|below| format!("{}{below}", home.trim_end_matches('/'))) {
         if let Some(stat) = files.stat(&path)?
-            && stat.mode & 0o022 != 0
+            && stat.mode & 0o002 != 0
         {
             return Ok(Some(
                 Evidence::path(path).value(&format!("mode {:03o}", stat.mode & 0o777)),
@@ -308,6 +316,7 @@ mod tests {
     fn debian() -> (MemoryTree, Plan) {
         let tree = MemoryTree::new()
             .program("/bin/bash", "\x7fELF")
+            .program("/bin/sh", "\x7fELF")
             .file("/etc/login.defs", "# USERGROUPS_ENAB no\nUSERGROUPS_ENAB yes\n")
             .file(
                 "/etc/passwd",
@@ -333,7 +342,7 @@ mod tests {
         let shell = made.shell.unwrap();
         assert_eq!(
             (shell.path.as_str(), shell.there, shell.from.line),
-            ("/bin/bash", Fact::Known(true), Some(7))
+            ("/bin/bash", Some(true), Some(7))
         );
 
         let suse = tree
@@ -344,7 +353,7 @@ mod tests {
         assert_eq!(made.groups.unwrap(), ["users", "adm", "sudo"]);
         assert_eq!(
             made.shell.unwrap().there,
-            Fact::Known(false),
+            Some(false),
             "sshd refuses whoever has no shell"
         );
 
@@ -370,10 +379,7 @@ mod tests {
         let old = login_of(&tree, Some("old"), Some(&plan));
         assert_eq!(old.groups.unwrap(), ["users", "sudo"]);
         let shell = old.shell.unwrap();
-        assert_eq!(
-            (shell.path.as_str(), shell.there),
-            ("/usr/sbin/nologin", Fact::Known(false))
-        );
+        assert_eq!((shell.path.as_str(), shell.there), ("/usr/sbin/nologin", Some(false)));
         assert_eq!(old.locked, Some(true), "cloud-init locks its password");
         assert!(matches!(old.account, Fact::Known(Some(account)) if account.must_change && !account.locked));
 
@@ -387,8 +393,8 @@ mod tests {
     fn a_home_that_others_may_write_is_seen() {
         let (tree, _) = debian();
         assert_eq!(account(&tree, "old").unwrap().open_to_others, None);
-        let open = tree.file_with_mode("/home/old/.ssh/authorized_keys", "", 0o664);
-        let place = Evidence::path("/home/old/.ssh/authorized_keys").value("mode 664");
+        let open = tree.file_with_mode("/home/old/.ssh/authorized_keys", "", 0o666);
+        let place = Evidence::path("/home/old/.ssh/authorized_keys").value("mode 666");
         assert_eq!(account(&open, "old").unwrap().open_to_others, Some(place));
     }
 

@@ -1,5 +1,6 @@
 //! Exact commands for a remedy: packages and services by the image's distribution, and file names quoted for a shell.
 
+mod access;
 mod boot;
 pub(crate) mod cloud_init;
 pub(crate) mod command_line;
@@ -14,6 +15,10 @@ pub(crate) use self::boot::{
 };
 use crate::Subject;
 
+pub(crate) use access::{
+    add_user, enable_sshd, install_sshd, is_alpine, make_host_keys, meet_condition, restore_sshd_configuration,
+    unmask_sshd,
+};
 pub(crate) use leftovers::{delete, erase, free_space, install_growers, path_word, renew_machine_id};
 pub(crate) use network::{drop_hwaddr, set_aside, start_network_program};
 
@@ -164,52 +169,6 @@ pub(crate) fn remove_agent(subject: &Subject, kind: &str) -> Option<String> {
         Packages::Zypper => "zypper --non-interactive remove",
     };
     Some(format!("{command} {package}"))
-}
-
-/// Brings the SSH server and has it started at boot.
-pub(crate) fn install_sshd(subject: &Subject) -> Vec<String> {
-    let Some(distribution) = distribution(subject) else {
-        return Vec::new();
-    };
-    let package = match distribution.packages {
-        Packages::Apt | Packages::Dnf | Packages::Yum => "openssh-server",
-        Packages::Apk | Packages::Pacman | Packages::Zypper => "openssh",
-    };
-    let mut commands = install(distribution.packages, package);
-    commands.extend(enable_sshd(subject));
-    commands
-}
-
-/// The service's name where the distribution is known.
-fn sshd_service(packages: Packages) -> &'static str {
-    if packages == Packages::Apt { "ssh" } else { "sshd" }
-}
-
-/// Has the SSH server started at boot.
-pub(crate) fn enable_sshd(subject: &Subject) -> Vec<String> {
-    let Some(Distribution { packages, init }) = distribution(subject) else {
-        return Vec::new();
-    };
-    let service = sshd_service(packages);
-    vec![match init {
-        Init::Systemd => format!("systemctl enable {service}.service"),
-        Init::OpenRc => format!("rc-update add {service} default"),
-        Init::Chkconfig => format!("chkconfig {service} on"),
-        Init::UpdateRc => format!("update-rc.d {service} defaults"),
-    }]
-}
-
-/// Takes the mask off the SSH server and has it started at boot.
-pub(crate) fn unmask_sshd(subject: &Subject) -> Vec<String> {
-    let Some(Distribution { packages, init }) = distribution(subject) else {
-        return Vec::new();
-    };
-    let mut commands = Vec::new();
-    if init == Init::Systemd {
-        commands.push(format!("systemctl unmask {}.service", sshd_service(packages)));
-    }
-    commands.extend(enable_sshd(subject));
-    commands
 }
 
 /// The file's name as one word of a shell, `./` before it so that neither an option nor one of QEMU's protocols is read

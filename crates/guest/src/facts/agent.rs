@@ -184,8 +184,9 @@ pub struct Login {
 pub struct Shell {
     /// As it is named.
     pub path: String,
-    /// Is there a program that may be executed? sshd refuses whoever has none.
-    pub there: Fact<bool>,
+    /// Is there a program that may be executed? sshd refuses whoever has none. `None` where the disk does not tell: on
+    /// another filesystem, made at boot, or nothing but a part of a system.
+    pub there: Option<bool>,
     /// Where it is named.
     pub from: Evidence,
 }
@@ -207,7 +208,7 @@ pub struct Account {
     pub locked: bool,
     /// The password must be changed at the next login: its last change is day 0 (shadow(5)).
     pub must_change: bool,
-    /// The first of home directory, `.ssh` and `authorized_keys` that others may write. With `StrictModes`, sshd takes no
+    /// The first of home directory, `.ssh` and `authorized_keys` that everybody may write. With `StrictModes`, sshd takes no
     /// key from there.
     pub open_to_others: Option<Evidence>,
     /// Day on which it expires, counted from 1970-01-01; `None` for never.

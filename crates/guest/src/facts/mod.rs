@@ -30,7 +30,9 @@ pub use self::{
     network::{Configurator, ConfiguratorKind, FixedName, Interface, InterfaceMatch, MatchBy, Network},
     packages::{DatabaseKind, PackageDatabase},
     space::{Grower, Space, Swap},
-    sshd::{ConfigLine, ConfigProblem, HostKeys, MatchBlock, Sshd, SshdConfig, SshdLogin, SshdSetting, UserLogin},
+    sshd::{
+        ConfigLine, ConfigProblem, HostKeys, Listed, MatchBlock, Sshd, SshdConfig, SshdLogin, SshdSetting, UserLogin,
+    },
     system::System,
 };
 

@@ -68,7 +68,7 @@ pub struct SshdConfig {
     pub listen_addresses: SshdSetting<Vec<String>>,
     /// Are logins handed to PAM?
     pub use_pam: SshdSetting<bool>,
-    /// Are keys refused that others than their owner may write?
+    /// Are keys refused that stand where others may write?
     pub strict_modes: SshdSetting<bool>,
     /// What holds before any `Match` block; see [`SshdConfig::for_user`].
     pub login: SshdLogin,
@@ -140,7 +140,9 @@ pub struct ConfigProblem {
 /// The keys by which the server is known.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostKeys {
-    /// Files of private keys that are there.
+    /// Files in which the server looks for its private keys, by its configuration.
+    pub files: Vec<String>,
+    /// Those that are there.
     pub present: Vec<Evidence>,
     /// What makes missing ones before the server starts: a unit or a script. cloud-init makes them as well and is not
     /// meant here.
@@ -213,6 +215,44 @@ impl MatchBlock {
 
 fn known(holds: bool) -> Holds {
     if holds { Holds::Yes } else { Holds::No }
+}
+
+/// Does a list of `AllowUsers` or `DenyUsers` name a user?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Listed {
+    /// It does.
+    Yes,
+    /// It does where the connection comes from certain addresses (`user@host`).
+    FromSomeAddresses,
+    /// It does not.
+    No,
+}
+
+impl Listed {
+    /// As sshd compares (auth.c, match.c): `*` and `?` stand for others, and nothing is negated.
+    pub fn of(user: &str, patterns: &[String]) -> Self {
+        let mut found = Self::No;
+        for pattern in patterns {
+            let (name, host) = match pattern.rsplit_once('@') {
+                Some((name, host)) => (name, Some(host)),
+                None => (pattern.as_str(), None),
+            };
+            if glob::matches_simple(name, user) {
+                if host.is_none_or(|host| host == "*") {
+                    return Self::Yes;
+                }
+                found = Self::FromSomeAddresses;
+            }
+        }
+        found
+    }
+
+    /// Is one of the groups named by `AllowGroups` or `DenyGroups`?
+    pub fn any_group(groups: &[String], patterns: &[String]) -> bool {
+        patterns
+            .iter()
+            .any(|pattern| groups.iter().any(|group| glob::matches_simple(pattern, group)))
+    }
 }
 
 /// A list of patterns: one that is negated and fits wins over all others (ssh_config(5), "PATTERNS").

@@ -114,6 +114,7 @@ const READ: &[(&str, bool, Values)] = &[
     ("listenaddress", false, Values::Some),
     ("addressfamily", false, Values::OneOf(&["any", "inet", "inet6"])),
     ("usepam", false, Values::Flag),
+    ("strictmodes", false, Values::Flag),
     ("hostkey", false, Values::One),
     (
         "permitrootlogin",
@@ -256,7 +257,6 @@ const GLOBAL: &[&str] = &[
     "showpatchlevel",
     "sshdauthpath",
     "sshdsessionpath",
-    "strictmodes",
     "subsystem",
     "syslogfacility",
     "tcpkeepalive",

@@ -209,6 +209,7 @@ fn listening(
             None => SshdSetting::default_of(vec![effective::DEFAULT_PORT]),
         };
         let keys = HostKeys {
+            files: Vec::new(),
             present: Vec::new(),
             made_by: None,
         };
@@ -313,5 +314,9 @@ fn read_host_keys(files: &Files<'_>, init: Option<Init>, service: &str, paths: &
         }
         found
     };
-    Ok(HostKeys { present, made_by })
+    Ok(HostKeys {
+        files: paths.to_vec(),
+        present,
+        made_by,
+    })
 }

@@ -322,9 +322,11 @@ fn host_keys_are_named_and_so_is_what_makes_them() {
         Fact::Known(keys) => keys,
         Fact::Unknown(unknown) => panic!("{unknown:?}"),
     };
+    let usual = ["rsa", "ecdsa", "ed25519"].map(|kind| format!("/etc/ssh/ssh_host_{kind}_key"));
     assert_eq!(
         keys(&debian()),
         HostKeys {
+            files: usual.to_vec(),
             present: Vec::new(),
             made_by: None
         }

@@ -54,8 +54,15 @@ pub const RULES: &[Rule] = &[
     advice::disk_layout::RULE,
     advice::several_systems::RULE,
     // Is it reachable, and does it let its owner in?
+    advice::access::ssh_key_login::RULE,
+    advice::access::firewall::RULE,
+    advice::access::sshd_configuration::RULE,
     advice::network_address::RULE,
     advice::network_card::RULE,
+    advice::access::login_account::RULE,
+    advice::access::login_name::RULE,
+    advice::access::ssh_port::RULE,
+    advice::access::host_keys::RULE,
     // Does it become a machine of its own?
     advice::ignition_platform::RULE,
     advice::cloud_init_instance::RULE,

@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper that finds nothing has failed its test")]
 
+mod access;
 mod agent;
 mod leftovers;
+mod logins;
 mod network;
 mod reports;
 mod rules;

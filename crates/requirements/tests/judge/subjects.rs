@@ -276,6 +276,7 @@ pub(crate) fn all() -> Vec<Subject> {
         crate::agent::subjects(),
         crate::leftovers::subjects(),
         crate::network::subjects(),
+        crate::access::subjects(),
     ]
     .concat()
 }

@@ -1,6 +1,7 @@
 //! What ccloud³ does not ask for, but keeps a VM from starting, its owner from getting in, or a secret from staying one.
 //! An advice is silent where its question does not arise, and where the requirements have told already why nothing is known.
 
+pub(in crate::rules) mod access;
 pub(in crate::rules) mod architecture;
 pub(in crate::rules) mod authorized_keys;
 pub(in crate::rules) mod boot_loader;

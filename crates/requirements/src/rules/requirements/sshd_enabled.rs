@@ -11,6 +11,7 @@ pub(in crate::rules) const RULE: Rule = Rule {
     sources: &[CCLOUD],
     reasons: &[
         "sshd_enabled_at_boot",
+        "sshd_enabled_by_socket",
         "sshd_enabled_not_installed",
         "sshd_enabled_masked",
         "sshd_enabled_not_to_be_run",
@@ -45,7 +46,13 @@ fn judge(subject: &Subject) -> Finding {
             Finding::fact_unknown(RULE.code, unknown).evidence(&sshd.enabled_evidence)
         }
         (Fact::Known(true), Fact::Known(true)) => {
-            Finding::requirement(RULE.code, Status::Pass, "sshd_enabled_at_boot").evidence(&sshd.enabled_evidence)
+            let by_socket = sshd.started_by.as_deref().is_some_and(|by| by.ends_with(".socket"));
+            let reason = if by_socket {
+                "sshd_enabled_by_socket"
+            } else {
+                "sshd_enabled_at_boot"
+            };
+            Finding::requirement(RULE.code, Status::Pass, reason).evidence(&sshd.enabled_evidence)
         }
     }
 }
@@ -53,11 +60,12 @@ fn judge(subject: &Subject) -> Finding {
 fn not_started(subject: &Subject, sshd: &Sshd) -> Finding {
     let failed = |reason| Finding::requirement(RULE.code, Status::Fail, reason);
     match sshd.not_started_because.as_deref() {
-        Some("masked") => failed("sshd_enabled_masked").remedy("unmask_sshd", remedies::unmask_sshd(subject)),
-        Some("not_to_be_run") => {
-            failed("sshd_enabled_not_to_be_run").remedy("allow_sshd", vec!["rm /etc/ssh/sshd_not_to_be_run".to_owned()])
+        Some("masked") => failed("sshd_enabled_masked").remedy("unmask_sshd", remedies::unmask_sshd(subject, sshd)),
+        Some("not_to_be_run") => failed("sshd_enabled_not_to_be_run")
+            .remedy("allow_sshd", vec!["rm -f /etc/ssh/sshd_not_to_be_run".to_owned()]),
+        Some("condition") => {
+            failed("sshd_enabled_condition").remedy("meet_sshd_condition", remedies::meet_condition(sshd))
         }
-        Some("condition") => failed("sshd_enabled_condition").remedy("meet_sshd_condition", Vec::new()),
-        _ => failed("sshd_enabled_no_start_link").remedy("enable_sshd", remedies::enable_sshd(subject)),
+        _ => failed("sshd_enabled_no_start_link").remedy("enable_sshd", remedies::enable_sshd(subject, sshd)),
     }
 }
