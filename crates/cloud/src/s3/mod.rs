@@ -45,9 +45,6 @@ use crate::{
 /// How long a signed address is good for: as much as S3 lets clocks differ (15 minutes).
 const SIGNED_FOR: Duration = Duration::from_mins(15);
 
-/// How long the service may take to put an object together; AWS speaks of minutes for large ones.
-const COMPLETE_TIMEOUT: Duration = Duration::from_mins(10);
-
 /// Most pages of a list of parts: 10,000 parts at 1,000 a page are 10.
 const MAX_PAGES: usize = 10_000;
 
@@ -68,6 +65,25 @@ pub struct S3Config {
     pub public_read: bool,
 }
 
+/// How long requests other than parts may take, from the first byte to the answer's last. For parts it is the engine that notices when
+/// nothing moves any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct S3Timeouts {
+    /// For small requests: one minute.
+    pub small: Duration,
+    /// For putting an object together: ten minutes, since AWS speaks of minutes for large ones.
+    pub complete: Duration,
+}
+
+impl Default for S3Timeouts {
+    fn default() -> S3Timeouts {
+        S3Timeouts {
+            small: REQUEST_TIMEOUT,
+            complete: Duration::from_mins(10),
+        }
+    }
+}
+
 /// A bucket.
 #[derive(Clone)]
 pub struct S3 {
@@ -76,6 +92,7 @@ pub struct S3 {
     credentials: Credentials,
     public_read: bool,
     clock: Arc<Clock>,
+    timeouts: S3Timeouts,
 }
 
 impl std::fmt::Debug for S3 {
@@ -105,7 +122,15 @@ impl S3 {
             credentials,
             public_read: config.public_read,
             clock: Arc::default(),
+            timeouts: S3Timeouts::default(),
         })
+    }
+
+    /// The same with other limits of time.
+    #[must_use]
+    pub fn with_timeouts(mut self, timeouts: S3Timeouts) -> S3 {
+        self.timeouts = timeouts;
+        self
     }
 
     /// The object's address, not signed: for objects that everybody may read.
@@ -120,7 +145,7 @@ impl S3 {
     pub async fn delete(&self, key: &str) -> Result<(), TargetError> {
         let action = DeleteObject::new(&self.bucket, Some(&self.credentials), key);
         let answer = self
-            .exchange(REQUEST_TIMEOUT, |at| {
+            .exchange(self.timeouts.small, |at| {
                 self.http.delete(action.sign_with_time(SIGNED_FOR, at))
             })
             .await?;
@@ -175,7 +200,7 @@ impl S3 {
             action.set_part_number_marker(after);
         }
         let answer = self
-            .exchange(REQUEST_TIMEOUT, |at| {
+            .exchange(self.timeouts.small, |at| {
                 self.http.get(action.sign_with_time(SIGNED_FOR, at))
             })
             .await?;
@@ -205,7 +230,7 @@ impl Target for S3 {
             action.headers_mut().insert("x-amz-acl", "public-read");
         }
         let answer = self
-            .exchange(REQUEST_TIMEOUT, |at| {
+            .exchange(self.timeouts.small, |at| {
                 let request = self
                     .http
                     .post(action.sign_with_time(SIGNED_FOR, at))
@@ -246,7 +271,7 @@ impl Target for S3 {
 
     async fn uploads(&self, key: &str) -> Result<Vec<String>, TargetError> {
         let answer = self
-            .exchange(REQUEST_TIMEOUT, |at| self.http.get(self.list_uploads(key, at)))
+            .exchange(self.timeouts.small, |at| self.http.get(self.list_uploads(key, at)))
             .await?;
         if !answer.status.is_success() {
             return Err(refusal(&answer));
@@ -300,7 +325,7 @@ impl Target for S3 {
         let no_etags = std::iter::empty::<&str>();
         let action = CompleteMultipartUpload::new(&self.bucket, Some(&self.credentials), key, upload_id, no_etags);
         let answer = self
-            .exchange(COMPLETE_TIMEOUT, |at| {
+            .exchange(self.timeouts.complete, |at| {
                 self.http
                     .post(action.sign_with_time(SIGNED_FOR, at))
                     .header(CONTENT_TYPE, "application/xml")
@@ -330,7 +355,7 @@ impl Target for S3 {
     async fn abort(&self, key: &str, upload_id: &str) -> Result<(), TargetError> {
         let action = AbortMultipartUpload::new(&self.bucket, Some(&self.credentials), key, upload_id);
         let answer = self
-            .exchange(REQUEST_TIMEOUT, |at| {
+            .exchange(self.timeouts.small, |at| {
                 self.http.delete(action.sign_with_time(SIGNED_FOR, at))
             })
             .await?;
@@ -347,7 +372,7 @@ impl Target for S3 {
         // Signed as HEAD: an address signed for GET is refused for HEAD.
         let action = HeadObject::new(&self.bucket, Some(&self.credentials), key);
         let answer = self
-            .exchange(REQUEST_TIMEOUT, |at| {
+            .exchange(self.timeouts.small, |at| {
                 self.http.head(action.sign_with_time(SIGNED_FOR, at))
             })
             .await?;

@@ -14,7 +14,7 @@ use std::{
     fs::File,
     future::Future,
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -44,6 +44,9 @@ use crate::{
 /// How often one call of [`send`] begins from nothing because the target does not know the upload any more, or sends parts again because it
 /// holds others.
 const REOPENINGS: u32 = 2;
+
+/// How often the list of parts is asked for before a part that is not in it counts as lost: Swift's lists may lag behind.
+const LOOKS: u32 = 4;
 
 /// Most part numbers that an error names.
 const NAMED: usize = 20;
@@ -104,7 +107,7 @@ pub async fn send(
         job,
         patience: Mutex::new(Patience::new(steering.stall)),
         arrivals: AtomicU64::new(0),
-        read_here: Mutex::default(),
+        read_here: Arc::default(),
         writes: TaskTracker::new(),
     };
     let sent = tokio::select! {
@@ -192,7 +195,7 @@ struct Sending<'a> {
     /// Parts that arrived in this call.
     arrivals: AtomicU64,
     /// Parts whose content was read from the file in this call and agrees with the journal.
-    read_here: Mutex<BTreeSet<u32>>,
+    read_here: Arc<Mutex<BTreeSet<u32>>>,
     writes: TaskTracker,
 }
 
@@ -383,10 +386,17 @@ impl Sending<'_> {
 
     /// After the last part: does the target hold all of them, as they were sent? Those that differ are forgotten, so that they are sent again.
     async fn check_parts(&self, plan: &Plan, upload_id: &str) -> Result<(), Stop> {
-        let receipts = self
-            .brief(|| self.target.parts(&self.job.key, upload_id))
-            .await
-            .map_err(Stop::of_upload)?;
+        let mut receipts = Vec::new();
+        for look in 1..=LOOKS {
+            receipts = self
+                .brief(|| self.target.parts(&self.job.key, upload_id))
+                .await
+                .map_err(Stop::of_upload)?;
+            if receipts.len() >= plan.len() {
+                break;
+            }
+            tokio::time::sleep(self.steering.retry.pause_after(look)).await;
+        }
         let held = self.agreed(plan, receipts).await?;
         let differing: Vec<u32> = (1..=plan.count())
             .filter(|number| !held.kept.contains_key(number))

@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{
-        Arc,
+        Arc, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -156,26 +156,20 @@ impl Sending<'_> {
         if parts.is_empty() {
             return Ok(async { Ok(()) }.boxed());
         }
-        let source = self.job.source.clone();
+        let (source, read_here) = (self.job.source.clone(), self.read_here.clone());
         // Opened by its path: a clone would share the position with the reader.
         let (file, _) = source.reopen()?;
         Ok(async move {
             let stop = Arc::new(AtomicBool::new(false));
             let on_drop = StopOnDrop(stop.clone());
-            let verified = blocking(move || {
-                let mut numbers = Vec::new();
-                let noted = std::sync::Mutex::new(&mut numbers);
-                let note = |number| {
-                    if let Ok(mut noted) = noted.lock() {
-                        noted.push(number);
-                    }
+            let outcome = blocking(move || {
+                let noted = |number| {
+                    read_here.lock().unwrap_or_else(PoisonError::into_inner).insert(number);
                 };
-                let outcome = verify(file, &source, &parts, &note, &stop);
-                (outcome, numbers)
+                verify(file, &source, &parts, &noted, &stop)
             });
-            let (outcome, numbers) = verified.await?;
+            let outcome = outcome.await?;
             drop(on_drop);
-            self.read_here().extend(numbers);
             Ok(outcome?)
         }
         .boxed())

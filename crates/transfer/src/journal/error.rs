@@ -93,7 +93,7 @@ impl JournalError {
 /// As much as SQLite needs at once.
 fn write_something(folder: &Path) -> io::Result<()> {
     let path = folder.join("journal.room");
-    let written = std::fs::write(&path, [0; 64 << 10]);
+    let written = std::fs::write(&path, vec![0; 64 << 10]);
     // Nothing is left behind, whatever became of it.
     let _ = std::fs::remove_file(&path);
     written

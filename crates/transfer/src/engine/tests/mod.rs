@@ -540,3 +540,18 @@ async fn a_full_disk_under_the_journal_loses_nothing() {
     upload.assert_arrived(&sent, &target);
     assert_eq!(target.begun(), 1);
 }
+
+#[tokio::test]
+async fn parts_that_differ_in_the_end_again_and_again_are_named() {
+    let upload = Upload::of(500);
+    // Opening and part; then the list that is compared before the completion, and the one with which the next try begins.
+    let mut faults = vec![Fault::None; 2];
+    faults.extend([Fault::WrongEtag, Fault::None].repeat(3));
+    let target = upload.target(&faults);
+    let error = upload.send(&target).await.unwrap_err();
+    assert_eq!(
+        (error.kind, error.code, error.params["part"].as_str()),
+        (SendErrorKind::Target, "part_mismatch", "1")
+    );
+    assert_eq!(target.object(), None, "nothing is put together of what differs");
+}
