@@ -1,6 +1,6 @@
 //! One upload's way, from its first part to the finished image; and back, when it is cancelled.
 
-use std::{future::Future, time::Duration};
+use std::{future::Future, pin::pin, time::Duration};
 
 use lotse_cloud::{Glance, NewImage};
 use lotse_transfer::{Claim, Job, JobState, Progress, Retry, SendErrorKind, Steering, abort, send};
@@ -99,19 +99,32 @@ async fn send_in_turn(uploads: &Uploads, job: &Job, claim: &Claim, steering: &St
             () = steering.cancel.cancelled() => return Err(Stop::Stopped),
         };
         uploads.enter(job, &Stage::Working);
-        let sending = async {
-            let connection = patiently(uploads, job, steering, || inner.connections.open(&job.connection)).await?;
-            let observe = |progress: Progress| observe(uploads, job, progress);
-            match send(&inner.journal, &connection.staging, claim, job, steering, &observe).await {
-                Ok(_) => Ok(()),
-                Err(error) if error.kind == SendErrorKind::SignIn => Err(Stop::SignIn(error.into())),
-                Err(error) => Err(error.into()),
-            }
+        let steering_now = Steering {
+            cancel: steering.cancel.child_token(),
+            ..steering.clone()
         };
+        let mut sending = pin!(send_now(uploads, job, claim, &steering_now));
         tokio::select! {
-            sent = sending => return sent,
+            sent = &mut sending => return sent,
             () = inner.turns.closed() => {}
         }
+        // Stopped as by a person, and waited for: afterwards nothing is still being written down.
+        steering_now.cancel.cancel();
+        match sending.await {
+            Err(Stop::Stopped) if !steering.cancel.is_cancelled() => {}
+            ended => return ended,
+        }
+    }
+}
+
+async fn send_now(uploads: &Uploads, job: &Job, claim: &Claim, steering: &Steering) -> Result<(), Stop> {
+    let inner = &*uploads.inner;
+    let connection = patiently(uploads, job, steering, || inner.connections.open(&job.connection)).await?;
+    let observe = |progress: Progress| observe(uploads, job, progress);
+    match send(&inner.journal, &connection.staging, claim, job, steering, &observe).await {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind == SendErrorKind::SignIn => Err(Stop::SignIn(error.into())),
+        Err(error) => Err(error.into()),
     }
 }
 
