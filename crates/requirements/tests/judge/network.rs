@@ -243,11 +243,16 @@ fn an_old_setting_competes_only_where_both_are_followed() {
         Certainty::Possible,
         "the VM's card may have another name"
     );
-    let old_card = beside(Netplan, for_mac(fixed(NETPLAN, "ens192", "192.0.2.10/24")));
+    let old_card = |kind, path| address(&beside(kind, for_mac(fixed(path, "ens192", "192.0.2.10/24"))));
     assert_eq!(
-        address(&old_card).reason,
+        old_card(Ifupdown, "/etc/network/interfaces").reason,
         "network_address_cloud_init",
-        "no new card has that address"
+        "no new card has that hardware address"
+    );
+    assert_eq!(
+        old_card(Netplan, NETPLAN).certainty,
+        Certainty::Possible,
+        "a definition of the new card's name is joined with cloud-init's, whose hardware address wins"
     );
 
     let networkd = |file: &str| {

@@ -186,10 +186,12 @@ fn cloud_init_writes(facts: &Facts) -> Finding {
 
 /// Does a setting for a fixed address come together with what cloud-init writes for the same card?
 fn competes(kind: ConfiguratorKind, interface: &Interface, has_netplan: bool) -> Option<Certainty> {
-    if by_mac(interface).is_some() {
+    let is_for_old_card = by_mac(interface).is_some();
+    // netplan joins definitions of one name, and of two hardware addresses takes cloud-init's: seen with netplan 0.106.
+    if is_for_old_card && kind != ConfiguratorKind::Netplan {
         return None;
     }
-    let by_chance = if by_name(interface).is_some() {
+    let by_chance = if is_for_old_card || by_name(interface).is_some() {
         // Whether the new card has that name is up to the VM's hardware.
         Certainty::Possible
     } else {
