@@ -11,7 +11,7 @@ use lotse_guest::Fact;
 
 pub(crate) use self::boot::{
     add_fallback_loader, add_virtio_drivers, install_boot_loader, install_kernel, make_mounts_optional,
-    name_mounts_by_uuid, name_root_by_uuid, remove_resume, renew_boot_menu, renew_initramfs,
+    name_mounts_by_uuid, name_root_by_uuid, renew_boot_menu, renew_initramfs,
 };
 use crate::Subject;
 

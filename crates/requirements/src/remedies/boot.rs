@@ -8,6 +8,10 @@ use crate::Subject;
 /// Words of a shell that stand for the whole disk on which `/` is, through partitions, LVM and RAID.
 const DISK: &str = r#""$(lsblk --inverse --list --paths --noheadings --output NAME,TYPE "$(findmnt --noheadings --output SOURCE /)" | awk '$2 == "disk" { print $1; exit }')""#;
 
+/// Has GRUB's menu name the root by its UUID, as it does of itself. The first file is missing on many cloud images.
+const NO_UUID: &str = "grep -rls '^GRUB_DISABLE_LINUX_UUID=' /etc/default/grub /etc/default/grub.d | xargs -r sed -i \
+                       's/^GRUB_DISABLE_LINUX_UUID=/#&/'";
+
 /// The package of a kernel that runs in any VM; `None` where no name would be exact.
 fn kernel_package(subject: &Subject) -> Option<&'static str> {
     let Fact::Known(Some(system)) = &subject.facts.as_ref().ok()?.system else {
@@ -133,10 +137,7 @@ pub(crate) fn name_root_by_uuid(subject: &Subject, loader: &str) -> Vec<String> 
         (Packages::Dnf | Packages::Yum, Some(_)) => {
             vec![r#"grubby --update-kernel=ALL --args="root=UUID=$(findmnt --noheadings --output UUID /)""#.to_owned()]
         }
-        (_, Some(menu)) => vec![
-            "sed -i 's/^GRUB_DISABLE_LINUX_UUID=/#&/' /etc/default/grub".to_owned(),
-            menu,
-        ],
+        (_, Some(menu)) => vec![NO_UUID.to_owned(), menu],
         (_, None) => Vec::new(),
     }
 }
@@ -164,18 +165,4 @@ pub(crate) fn name_mounts_by_uuid() -> Vec<String> {
         r#"for device in $(awk '$1 ~ "^/dev/((sd|hd|vd|xvd|nvme|mmcblk)[a-z0-9]+|disk/by-(id|path)/.+)$" { print $1 }' /etc/fstab); do if uuid="$(blkid -s UUID -o value "$device")"; then sed -i "s@^$device[[:space:]]@UUID=$uuid @" /etc/fstab; fi; done"#
             .to_owned(),
     ]
-}
-
-/// Takes the device from which a sleeping machine would wake off the boot menu.
-pub(crate) fn remove_resume(subject: &Subject) -> Vec<String> {
-    let Some((distribution, menu)) = distribution(subject).and_then(|known| Some((known, menu(known)?))) else {
-        return Vec::new();
-    };
-    match distribution.packages {
-        Packages::Dnf | Packages::Yum => vec!["grubby --update-kernel=ALL --remove-args=resume".to_owned()],
-        _ => vec![
-            r#"sed -i -E 's/(["[:space:]])resume=[^"[:space:]]+/\1/' /etc/default/grub"#.to_owned(),
-            menu,
-        ],
-    }
 }

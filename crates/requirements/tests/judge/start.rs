@@ -810,7 +810,7 @@ fn several_lines_are_told_together_the_worst_first() {
     );
     let commands = finding.remedy.unwrap().commands;
     assert!(
-        commands.len() == 1 && !commands.iter().any(|command| command.contains("reboot")),
+        commands.len() == 2 && !commands.iter().any(|command| command.contains("reboot")),
         "a word of the image that could mean something to a shell gets into no command"
     );
 }

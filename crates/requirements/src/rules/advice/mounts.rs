@@ -7,6 +7,7 @@ use lotse_guest::{
     facts::{DeviceFound, DevicePurpose, DeviceReference, Mount, NamedBy},
 };
 
+use crate::remedies::command_line::{Word, remove_words};
 use crate::rules::{Rule, advice};
 use crate::{Certainty, Finding, FindingKind, Status, Subject, remedies};
 
@@ -85,6 +86,14 @@ impl Trouble {
         }
     }
 
+    /// Does `nofail` help?
+    fn is_optional(self) -> bool {
+        matches!(
+            self,
+            Self::Missing | Self::MissingElsewhere | Self::Network | Self::Swap
+        )
+    }
+
     fn status(self) -> (Status, Certainty) {
         match self {
             Self::Missing => (Status::Fail, Certainty::Certain),
@@ -121,11 +130,18 @@ fn judge(subject: &Subject) -> Option<Finding> {
             troubles.entry(trouble).or_default().push((device, mount));
         }
     }
-    let Some((worst, lines)) = troubles.first_key_value() else {
+    let Some((worst, _)) = troubles.first_key_value() else {
         return Some(Finding::advice(RULE.code, Status::Pass, "mounts_all_there"));
     };
     let (status, certainty) = worst.status();
-    let sources: Vec<&str> = lines.iter().map(|(device, _)| device.name.as_str()).collect();
+    // What the same remedy helps against is mended at once.
+    let together = troubles
+        .iter()
+        .filter(|(trouble, _)| trouble.is_optional() == worst.is_optional());
+    let sources: Vec<&str> = together
+        .flat_map(|(_, lines)| lines)
+        .map(|(device, _)| device.name.as_str())
+        .collect();
     let mut finding = Finding::advice(RULE.code, status, worst.words().0).certainty(certainty);
     for (trouble, lines) in &troubles {
         let (reason, parameter) = trouble.words();
@@ -255,6 +271,6 @@ fn mend(subject: &Subject, finding: Finding, worst: Trouble, sources: &[&str]) -
             finding.remedy("name_mounts_by_uuid", remedies::name_mounts_by_uuid())
         }
         Trouble::Swap => finding.remedy("make_mounts_optional", remedies::make_mounts_optional(sources)),
-        Trouble::Resume => finding.remedy("remove_resume", remedies::remove_resume(subject)),
+        Trouble::Resume => finding.remedy("remove_resume", remove_words(subject, &[Word::Named("resume")])),
     }
 }
