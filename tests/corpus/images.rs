@@ -1,7 +1,7 @@
 use std::{fs, process::Command};
 
 use lotse_disk::Disk;
-use lotse_guest::{Fact, Facts};
+use lotse_guest::{Fact, Facts, facts::Left};
 use lotse_tests::{Result, provided};
 use serde_json::Value;
 
@@ -218,5 +218,102 @@ fn nothing_of_the_kind_is_told_of_systems_as_they_are_handed_out() -> Result {
 fn a_card_that_no_new_machine_has_is_told() -> Result {
     let found = advice("centos-6.raw", &["network_card"])?;
     assert_eq!(found, [("fail".to_owned(), "network_card_mac".to_owned())]);
+    Ok(())
+}
+
+/// What is told of whether a VM starts.
+const START: &[&str] = &[
+    "kernel",
+    "boot_loader",
+    "root_device",
+    "virtio_drivers",
+    "mounts",
+    "architecture",
+    "disk_layout",
+    "several_systems",
+];
+
+#[test]
+fn a_system_that_starts_is_told_nothing_about_starting() -> Result {
+    assert_eq!(advice("debian-12-kernel.qcow2", START)?, []);
+    Ok(())
+}
+
+/// The stand-ins have neither a boot loader nor, most of them, a kernel or its initramfs; what they have is judged.
+#[test]
+fn what_keeps_a_vm_from_starting_is_told() -> Result {
+    let no_loader = ("fail", "boot_loader_none");
+    for (file, expected) in [
+        ("debian-12.raw", vec![("fail", "kernel_missing"), no_loader]),
+        (
+            "debian-dirty-journal.raw",
+            vec![("fail", "kernel_missing"), no_loader, ("warning", "disk_layout_in_use")],
+        ),
+        // The initramfs is named by the menu, and the root by its UUID, which only an initramfs finds.
+        ("alma-9.raw", vec![("fail", "kernel_initramfs_missing"), no_loader]),
+        (
+            "gentoo.raw",
+            vec![
+                ("warning", "kernel_initramfs_missing"),
+                no_loader,
+                ("warning", "root_device_kernel_name"),
+                ("warning", "mounts_root_line"),
+            ],
+        ),
+        (
+            "centos-6.raw",
+            vec![
+                ("warning", "kernel_initramfs_missing"),
+                no_loader,
+                ("warning", "root_device_virtio_name"),
+                ("warning", "mounts_root_line"),
+            ],
+        ),
+        ("alpine-3.22.raw", vec![no_loader, ("warning", "architecture_other")]),
+        (
+            "debian-luks.raw",
+            vec![no_loader, ("warning", "mounts_encrypted_system")],
+        ),
+        (
+            "two-systems.raw",
+            vec![no_loader, ("warning", "several_systems_undecided")],
+        ),
+        // Nothing about a start that ccloud³ does not offer.
+        ("windows.raw", vec![]),
+        // Kernel and drivers are there: only the loader is missing.
+        ("arch.raw", vec![no_loader]),
+        ("flatcar.raw", vec![no_loader]),
+    ] {
+        let found = advice(file, START)?;
+        let found: Vec<(&str, &str)> = found
+            .iter()
+            .map(|(status, reason)| (status.as_str(), reason.as_str()))
+            .collect();
+        assert_eq!(found, expected, "{file}");
+    }
+    Ok(())
+}
+
+#[test]
+fn how_a_filesystem_was_left_is_read_off_it() -> Result {
+    for (file, left) in [
+        ("debian-12.raw", Left::Clean),
+        ("debian-dirty-journal.raw", Left::InUse),
+        ("debian-lvm.raw", Left::Clean),
+    ] {
+        let facts = examine(file)?;
+        let (Fact::Known(volumes), Fact::Known(Some(root))) = (facts.volumes, facts.root) else {
+            return Err("volumes and root are known".into());
+        };
+        let volume = volumes
+            .iter()
+            .find(|volume| volume.uuid == root.uuid && volume.layers == root.layers)
+            .ok_or("the root is among the volumes")?;
+        assert_eq!(volume.left, Some(left), "{file}");
+        assert!(
+            volume.filesystem_len.is_some_and(|len| len > 0 && len <= volume.len),
+            "{file}: whole"
+        );
+    }
     Ok(())
 }

@@ -405,12 +405,52 @@ fn what_a_new_machine_would_not_find_is_told() {
         !crypttab.contains("key"),
         "where the key stands is not told: {crypttab}"
     );
+    assert!(!devices[4].asks_passphrase, "it has a key file");
     assert_eq!(known(boot.bios).because, Some(NoStart::NoBootCode));
     assert_eq!(
         known(boot.uefi).because,
         Some(NoStart::NoEfiPartition),
         "an ESP without a filesystem is none"
     );
+}
+
+#[test]
+fn what_only_a_person_can_open_is_told_from_what_opens_by_itself() {
+    let machine = Machine::gpt();
+    let root = debian(&machine);
+    put(
+        &root,
+        "etc/crypttab",
+        "asked UUID=1 none luks\nalso UUID=2 - luks\nbare UUID=3\nchip UUID=4 none tpm2-device=auto\n\
+         script UUID=5 none luks,keyscript=/sbin/key\nfile UUID=6 /root/key luks\nrandom UUID=7 /dev/urandom swap\n",
+    );
+    machine.root(&root);
+    let devices = known(machine.boot().devices);
+    let asking: Vec<_> = devices
+        .iter()
+        .filter(|device| device.asks_passphrase)
+        .map(|device| device.name.as_str())
+        .collect();
+    assert_eq!(
+        asking,
+        ["UUID=1", "UUID=2", "UUID=3", "UUID=4"],
+        "the old machine's chip is not in a VM, so that it asks after all"
+    );
+}
+
+#[test]
+fn what_systemd_mounts_when_it_is_looked_at_holds_nothing_up() {
+    let machine = Machine::gpt();
+    let root = debian(&machine);
+    put(
+        &root,
+        "etc/fstab",
+        "LABEL=late /late ext4 x-systemd.automount 0 2\nLABEL=now /now ext4 defaults 0 2\n",
+    );
+    machine.root(&root);
+    let devices = known(machine.boot().devices);
+    let optional = |name: &str| devices.iter().find(|device| device.name == name).unwrap().optional;
+    assert_eq!((optional("LABEL=late"), optional("LABEL=now")), (true, false));
 }
 
 #[test]
