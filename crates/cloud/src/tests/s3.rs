@@ -187,6 +187,11 @@ async fn parts_and_openings_carry_signed_headers() {
     );
     assert_eq!((asked[1].method.as_str(), asked[1].body.as_str()), ("PUT", "hello"));
     assert!(asked[1].headers.contains("user-agent: imagelotse/"));
+    assert!(
+        asked[1].headers.contains("content-length: 5") && !asked[1].headers.contains("transfer-encoding"),
+        "S3 takes no part without a length: {}",
+        asked[1].headers
+    );
 }
 
 #[tokio::test]

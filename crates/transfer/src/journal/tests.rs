@@ -119,6 +119,35 @@ fn only_allowed_transitions_are_written() {
 }
 
 #[test]
+fn the_queue_keeps_the_order_it_was_given() {
+    let (_folder, journal) = open();
+    let names = ["a", "b", "c", "d"];
+    let ids = names.map(|name| journal.add(&new_job(name.into()), now()).unwrap().id);
+    let order = || {
+        let mut jobs = journal.jobs().unwrap();
+        jobs.sort_by_key(|job| job.position);
+        jobs.iter()
+            .map(|job| job.source.path.display().to_string())
+            .collect::<String>()
+    };
+    assert_eq!(order(), "abcd", "as they were written down");
+    journal.move_before(ids[3], Some(ids[1])).unwrap();
+    assert_eq!(order(), "adbc");
+    journal.move_before(ids[0], None).unwrap();
+    journal.move_before(ids[1], Some(ids[1])).unwrap();
+    assert_eq!(order(), "dbca");
+    journal.add(&new_job("e".into()), now()).unwrap();
+    assert_eq!(order(), "dbcae", "what is new comes last");
+    let unknown = JobId(Uuid::nil());
+    assert_eq!(
+        journal.move_before(ids[0], Some(unknown)).unwrap_err().code,
+        "job_unknown"
+    );
+    assert_eq!(journal.move_before(unknown, None).unwrap_err().code, "job_unknown");
+    assert_eq!(order(), "dbcae");
+}
+
+#[test]
 fn only_what_is_over_can_be_removed_and_the_unknown_is_told() {
     let (_folder, journal) = open();
     let job = journal.add(&new_job("/a".into()), now()).unwrap();
