@@ -4,6 +4,8 @@ fn main() {
     let commands = &[
         "check_file",
         "choose_files",
+        "save_report",
+        "mail_report",
         "connections",
         "start_upload",
         "uploads",

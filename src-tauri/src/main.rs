@@ -45,6 +45,8 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
         .invoke_handler(tauri::generate_handler![
             commands::check::check_file,
             commands::check::choose_files,
+            commands::report::save_report,
+            commands::report::mail_report,
             commands::images::connections,
             commands::images::images,
             commands::uploads::start_upload,

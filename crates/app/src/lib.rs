@@ -11,6 +11,7 @@ mod facts;
 mod images;
 mod rate;
 mod settings;
+mod saving;
 mod uploads;
 
 pub use check::{Checked, check};
@@ -25,6 +26,8 @@ pub use lotse_words::Language;
 pub use rate::{TimeLeft, TimeUnit};
 pub use settings::{MOST_AT_ONCE, SLOWEST_LIMIT, Settings};
 pub use uploads::{Hours, Upload, UploadRequest, UploadState, Uploads, upload_id};
+pub use saving::{report_file_name, save_text};
+pub use uploads::{Upload, UploadRequest, UploadState, Uploads, upload_id};
 
 use std::{path::Path, sync::Arc};
 

@@ -2,4 +2,5 @@
 
 pub(crate) mod check;
 pub(crate) mod images;
+pub(crate) mod report;
 pub(crate) mod uploads;

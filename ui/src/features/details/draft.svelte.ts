@@ -1,7 +1,7 @@
 // What a person has said about a file so far, and how sending it stands. It belongs to the file, not to the form: the
 // form goes while the file is checked again, and what was typed stays.
 
-import type { ApiError, Distribution } from "../../lib/generated/bindings";
+import type { ApiError, Distribution, ImageDetails, Suggested } from "../../lib/generated/bindings";
 
 export class Draft {
   /** Null until it is touched: till then the check's suggestion stands. */
@@ -18,4 +18,15 @@ export class Draft {
   sending = $state(false);
   /** Why the upload did not begin. */
   error = $state.raw<ApiError | null>(null);
+
+  /** What would be sent now: what was typed, else what stands there until it is. */
+  details(suggested: Suggested, regions: readonly string[]): ImageDetails {
+    return {
+      name: (this.name ?? suggested.name).trim(),
+      distribution: this.distribution ?? suggested.distribution,
+      region: this.region ?? regions[0] ?? "",
+      tags: [...this.tags],
+      notes: this.notes.trim(),
+    };
+  }
 }

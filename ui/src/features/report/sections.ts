@@ -70,3 +70,10 @@ export function sections({ findings }: Report): Section[] {
 export function passed({ findings }: Report): Finding[] {
   return findings.filter(({ status }) => status === "pass");
 }
+
+/** Are there commands for inside the system, of which a script can be made? */
+export function isScriptable({ findings }: Report): boolean {
+  return findings.some(
+    ({ status, remedy }) => status !== "pass" && remedy?.place === "system" && remedy.commands.length > 0,
+  );
+}

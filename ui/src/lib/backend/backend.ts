@@ -5,6 +5,7 @@ import type {
   ApiError,
   CheckedFile,
   Connection,
+  ExportRequest,
   ImageList,
   Upload,
   UploadRequest,
@@ -18,6 +19,10 @@ export interface Backend {
   check(path: string): Promise<CheckedFile>;
   /** Opens the system's file dialog under this title; an empty list when it was closed without a choice. */
   chooseFiles(title: string): Promise<string[]>;
+  /** Asks for a place under this title and saves the report there; the file's name, or null when the dialog was closed. */
+  saveReport(request: ExportRequest, title: string): Promise<string | null>;
+  /** Opens a draft in the person's mail program. */
+  mailReport(request: ExportRequest): Promise<void>;
   /** Files were dropped anywhere on the window. */
   onFilesDropped(callback: (paths: string[]) => void): Unsubscribe;
   /** Files are being dragged over the window (`true`), or no longer (`false`). */

@@ -5,6 +5,7 @@ import type {
   ApiError,
   CheckedFile,
   Connection,
+  ExportRequest,
   Image,
   ImageList,
   Upload,
@@ -18,6 +19,8 @@ import { checkRichByName } from "./fake-rich";
 export type FakeOptions = {
   /** What the file dialog answers. */
   choice?: string[];
+  /** What the dialog for saving answers; null when it is closed. */
+  place?: string | null;
   check?: (path: string) => CheckedFile | Promise<CheckedFile>;
   connections?: Connection[];
   images?: Image[];
@@ -44,6 +47,8 @@ function rejection(code: string): ApiError {
 export class FakeBackend implements Backend {
   readonly copied: string[] = [];
   readonly requests: UploadRequest[] = [];
+  readonly saved: ExportRequest[] = [];
+  readonly mailed: ExportRequest[] = [];
   #options: FakeOptions;
   #images: Image[];
   #uploads: Upload[];
@@ -126,6 +131,17 @@ export class FakeBackend implements Backend {
 
   chooseFiles(): Promise<string[]> {
     return Promise.resolve(this.#options.choice ?? []);
+  }
+
+  saveReport(request: ExportRequest, _title: string): Promise<string | null> {
+    const { place = "report" } = this.#options;
+    if (place !== null) this.saved.push(request);
+    return Promise.resolve(place);
+  }
+
+  mailReport(request: ExportRequest): Promise<void> {
+    this.mailed.push(request);
+    return Promise.resolve();
   }
 
   onFilesDropped(callback: (paths: string[]) => void): Unsubscribe {

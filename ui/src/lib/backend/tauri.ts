@@ -27,6 +27,8 @@ function subscribe<Payload>(event: string, callback: (payload: Payload) => void)
 export const tauriBackend: Backend = {
   check: (path) => invoke<CheckedFile>("check_file", { path }),
   chooseFiles: (title) => invoke<string[]>("choose_files", { title }),
+  saveReport: (request, title) => invoke<string | null>("save_report", { request, title }),
+  mailReport: (request) => invoke<void>("mail_report", { request }),
   onFilesDropped: (callback) => subscribe<DroppedFiles>("files-dropped", ({ paths }) => callback(paths)),
   onDragging: (callback) => subscribe<DragOver>("drag-over", ({ over }) => callback(over)),
   connections: () => invoke<Connection[]>("connections"),

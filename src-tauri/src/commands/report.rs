@@ -1,0 +1,57 @@
+//! A report leaves the window: as a file, or as a draft in the person's mail program.
+
+use std::{path::Path, time::Duration};
+
+use lotse_api::{ApiError, ExportFormat, ExportRequest};
+use lotse_app::Error;
+use rfd::AsyncFileDialog;
+use tauri::WebviewWindow;
+
+/// A mail program that has not been refused by then has been started: some systems' openers end only with it.
+const OPENED: Duration = Duration::from_secs(3);
+
+/// Asks where to with the system's own dialog, `title` being the window's text, and writes the report there in the form
+/// asked for. Returns the file's name; none if the dialog was closed.
+#[tauri::command]
+pub(crate) async fn save_report(
+    window: WebviewWindow,
+    request: ExportRequest,
+    title: String,
+) -> Result<Option<String>, ApiError> {
+    let name = request.file_name();
+    let ending = Path::new(&name).extension().unwrap_or_default().to_string_lossy().into_owned();
+    let text = request.export(&jiff::Zoned::now())?;
+    let dialog = AsyncFileDialog::new()
+        .set_title(title)
+        .set_file_name(&name)
+        .add_filter(ending.to_uppercase(), &[&ending])
+        .set_parent(&window);
+    let Some(file) = dialog.save_file().await else {
+        return Ok(None);
+    };
+    let path = file.path().to_owned();
+    blocking(move || lotse_app::save_text(&path, &text)).await??;
+    Ok(Some(file.file_name()))
+}
+
+/// Opens the person's mail program with a draft to centron.
+#[tauri::command]
+pub(crate) async fn mail_report(request: ExportRequest) -> Result<(), ApiError> {
+    let request = ExportRequest {
+        format: ExportFormat::Mail,
+        ..request
+    };
+    let link = request.export(&jiff::Zoned::now())?;
+    let opening = blocking(move || open::that(link));
+    match tokio::time::timeout(OPENED, opening).await {
+        Ok(outcome) => outcome?.map_err(|cause| Error::new("mail_not_opened").with("cause", cause).into()),
+        Err(_) => Ok(()),
+    }
+}
+
+/// Runs what waits for the disk or another program where nothing else waits for it.
+async fn blocking<T: Send + 'static>(task: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
+    tauri::async_runtime::spawn_blocking(task)
+        .await
+        .map_err(|cause| Error::new("task_aborted").with("cause", cause))
+}
