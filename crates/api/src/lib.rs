@@ -176,6 +176,11 @@ pub struct ExportRequest {
 }
 
 impl ExportRequest {
+    /// What its file may be called.
+    pub fn file_name(&self) -> String {
+        lotse_app::report_file_name(&self.report.source.name, self.format.into())
+    }
+
     /// The report in the form that was asked for, made at `now`.
     ///
     /// # Errors

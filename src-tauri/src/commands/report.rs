@@ -19,7 +19,11 @@ pub(crate) async fn save_report(
     title: String,
 ) -> Result<Option<String>, ApiError> {
     let name = request.file_name();
-    let ending = Path::new(&name).extension().unwrap_or_default().to_string_lossy().into_owned();
+    let ending = Path::new(&name)
+        .extension()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
     let text = request.export(&jiff::Zoned::now())?;
     let dialog = AsyncFileDialog::new()
         .set_title(title)

@@ -79,7 +79,7 @@ export function findingTitle(finding: Finding): string {
 }
 
 export function findingSentence(finding: Finding): string {
-  const { reason, params } = finding;
+  const { reason, details, params } = finding;
   // What kept a rule from judging is a code of its own: of the reader of the disk (`error_`) or of its files (`unknown_`);
   // so is what the reader of the disk notes (`note_`).
   const cause = params["cause"];
@@ -88,8 +88,10 @@ export function findingSentence(finding: Finding): string {
     (sentence(`unknown_${cause}`, params) ??
       sentence(`error_${cause}`, params) ??
       sentence(`note_${cause}`, params));
-  const said = sentence(`reason_${reason}`, params);
-  return [said, explained].filter(Boolean).join(" ") || m.ui_finding_unexplained({ code: reason });
+  const said = [reason, ...details].map(
+    (code) => sentence(`reason_${code}`, params) ?? (explained ? null : m.ui_finding_unexplained({ code })),
+  );
+  return [...said, explained].filter(Boolean).join(" ");
 }
 
 /** Why the rule matters. */

@@ -95,6 +95,7 @@ const STATES: Record<string, (locale: Locale) => Promise<OpenWindow | void>> = {
     await waitFor(() => expect(screen.queryAllByTestId("verdict")).toHaveLength(3));
     for (const part of document.querySelectorAll<HTMLElement>("[id$=-body]")) part.hidden = false;
     for (const part of document.querySelectorAll("details")) part.open = true;
+    for (const fold of document.querySelectorAll<HTMLElement>("[aria-expanded=false]")) fold.click();
   },
   "a form with problems": async (locale) => {
     const { backend, user } = await openWindow({}, locale);

@@ -116,6 +116,26 @@ test("only what has the same cause becomes one", () => {
   expect(unknown?.groups.map(({ findings }) => findings.length)).toEqual([7, 1]);
 });
 
+test("a remedy that mends two things is told once", async () => {
+  const remedy = {
+    code: "enable_sshd",
+    place: "system" as const,
+    commands: ["systemctl enable ssh.service"],
+  };
+  const report = richReport("x");
+  const findings = report.findings.map((finding) =>
+    finding.code === "firewall" ? { ...finding, remedy } : finding,
+  );
+  const check = (path: string) => ({
+    path,
+    report: { ...report, findings },
+    suggested: { name: "x", distribution: "debian" as const },
+  });
+  await openReport({ check });
+  expect(screen.getAllByText("systemctl enable ssh.service")).toHaveLength(1);
+  expect(screen.getByTestId("finding-firewall").textContent).toContain("as for “Remote access starts");
+});
+
 test("who can log in is told, also when nobody can", async () => {
   await openReport();
   expect(screen.getByTestId("fact-login").textContent).toBe("debian");

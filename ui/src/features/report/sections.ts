@@ -71,6 +71,21 @@ export function passed({ findings }: Report): Finding[] {
   return findings.filter(({ status }) => status === "pass");
 }
 
+/** For each finding that is mended by the very commands of one told before it: the code of that one. */
+export function mendedBefore(told: readonly Section[]): Map<string, Finding> {
+  const first = new Map<string, Finding>();
+  const before = new Map<string, Finding>();
+  for (const finding of told.flatMap(({ groups }) => groups.flatMap(({ findings }) => findings))) {
+    const { code, remedy } = finding;
+    if (!remedy || remedy.commands.length === 0) continue;
+    const key = JSON.stringify([remedy.code, remedy.place, remedy.commands]);
+    const other = first.get(key);
+    if (other) before.set(code, other);
+    else first.set(key, finding);
+  }
+  return before;
+}
+
 /** Are there commands for inside the system, of which a script can be made? */
 export function isScriptable({ findings }: Report): boolean {
   return findings.some(
