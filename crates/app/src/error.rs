@@ -35,6 +35,7 @@ impl Error {
         "limit_too_slow",
         "file_not_saved",
         "image_mismatch",
+        "image_not_overwritten",
         "mail_not_opened",
         "no_home_folder",
         "no_randomness",

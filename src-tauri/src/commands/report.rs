@@ -19,6 +19,7 @@ pub(crate) async fn save_report(
     title: String,
 ) -> Result<Option<String>, ApiError> {
     let name = request.file_name();
+    let image = request.report.source.name.clone();
     let ending = Path::new(&name)
         .extension()
         .unwrap_or_default()
@@ -33,6 +34,9 @@ pub(crate) async fn save_report(
     let Some(file) = dialog.save_file().await else {
         return Ok(None);
     };
+    if file.file_name() == image {
+        return Err(Error::new("image_not_overwritten").into());
+    }
     let path = file.path().to_owned();
     blocking(move || lotse_app::save_text(&path, &text)).await??;
     Ok(Some(file.file_name()))

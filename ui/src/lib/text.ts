@@ -70,7 +70,8 @@ export function certaintySentence({ certainty }: Finding): string {
 }
 
 /** Where a remedy's commands are run. */
-export function commandsPlace({ place }: Remedy): string {
+export function commandsPlace({ place, destructive }: Remedy): string {
+  if (destructive) return m.report_commands_destructive();
   return place === "file" ? m.report_commands_file() : m.report_commands_system();
 }
 
