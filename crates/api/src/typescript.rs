@@ -8,7 +8,8 @@ use ts_rs::{Config, TS};
 
 use crate::{
     ApiError, CheckedFile, Connection, ConnectionKind, Distribution, DragOver, DroppedFiles, ExportFormat,
-    ExportRequest, Image, ImageDetails, ImageList, Language, Suggested, Upload, UploadRequest, UploadState,
+    ExportRequest, Hours, Image, ImageDetails, ImageList, Language, Settings, Suggested, TimeLeft, TimeUnit, Upload,
+    UploadRequest, UploadState,
 };
 
 /// The content of `ui/src/lib/generated/bindings.ts`.
@@ -55,7 +56,11 @@ pub fn bindings() -> String {
         ConnectionKind,
         Connection,
         UploadState,
+        TimeUnit,
+        TimeLeft,
         Upload,
+        Hours,
+        Settings,
         Image,
         ImageList,
         DroppedFiles,

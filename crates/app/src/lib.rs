@@ -10,8 +10,8 @@ mod export;
 mod facts;
 mod images;
 mod rate;
-mod settings;
 mod saving;
+mod settings;
 mod uploads;
 
 pub use check::{Checked, check};
@@ -24,10 +24,9 @@ pub use facts::facts;
 pub use images::{Image, ImageList};
 pub use lotse_words::Language;
 pub use rate::{TimeLeft, TimeUnit};
+pub use saving::{report_file_name, save_text};
 pub use settings::{MOST_AT_ONCE, SLOWEST_LIMIT, Settings};
 pub use uploads::{Hours, Upload, UploadRequest, UploadState, Uploads, upload_id};
-pub use saving::{report_file_name, save_text};
-pub use uploads::{Upload, UploadRequest, UploadState, Uploads, upload_id};
 
 use std::{path::Path, sync::Arc};
 

@@ -60,19 +60,16 @@ export function formatNumber(value: number): string {
   return new Intl.NumberFormat(getLocale()).format(value);
 }
 
-/** A coarse length of time: whole minutes, then hours; below a minute in steps of ten seconds. */
-export function formatDuration(seconds: number): string {
-  const unit = (value: number, name: "second" | "minute" | "hour"): string =>
-    new Intl.NumberFormat(getLocale(), { style: "unit", unit: name, unitDisplay: "long" }).format(value);
-  if (seconds < 55) return unit(Math.max(10, Math.ceil(seconds / 10) * 10), "second");
-  const minutes = Math.max(1, Math.round(seconds / 60));
-  if (minutes < 90) return unit(minutes, "minute");
-  return unit(Math.round(seconds / 3600), "hour");
-}
-
 /** Date and time to the minute; null for what is no date. */
 export function formatDate(iso: string): string | null {
   const date = new Date(iso);
   if (Number.isNaN(date.getTime())) return null;
   return new Intl.DateTimeFormat(getLocale(), { dateStyle: "medium", timeStyle: "short" }).format(date);
+}
+
+/** The time of day; null for what is no date. */
+export function formatTime(iso: string): string | null {
+  const date = new Date(iso);
+  if (Number.isNaN(date.getTime())) return null;
+  return new Intl.DateTimeFormat(getLocale(), { timeStyle: "short" }).format(date);
 }

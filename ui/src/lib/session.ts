@@ -6,6 +6,7 @@ import { Connections } from "../features/connections/connections.svelte";
 import { Files } from "../features/drop/files.svelte";
 import { Images } from "../features/images/images.svelte";
 import { isRunning } from "../features/transfers/phases";
+import { UploadSettings } from "../features/transfers/settings.svelte";
 import { Transfers } from "../features/transfers/transfers.svelte";
 import type { Backend } from "./backend/backend";
 
@@ -14,6 +15,7 @@ export type Session = {
   connections: Connections;
   files: Files;
   transfers: Transfers;
+  uploadSettings: UploadSettings;
   images: Images;
   /** Connects the stores with the backend; the returned function disconnects them. */
   start: () => () => void;
@@ -34,6 +36,7 @@ export function makeSession(backend: Backend): Session {
     connections,
     files,
     transfers,
+    uploadSettings: new UploadSettings(backend),
     images,
     start: () => {
       void connections.load().then(() => images.refresh());

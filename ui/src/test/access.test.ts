@@ -106,7 +106,11 @@ const STATES: Record<string, (locale: Locale) => Promise<OpenWindow | void>> = {
   uploads: async (locale) => {
     const all = [
       "queued",
+      "checking",
       "uploading",
+      "paused",
+      "waiting_for_network",
+      "waiting_for_sign_in",
       "verifying",
       "importing",
       "done",
@@ -118,12 +122,16 @@ const STATES: Record<string, (locale: Locale) => Promise<OpenWindow | void>> = {
       upload({
         id: state,
         state,
+        starts_at: state === "queued" ? "2026-11-20T22:00:00" : null,
         error: state === "failed" ? { code: "x", params: {}, retryable: true } : null,
       }),
     );
     const { user } = await openWindow({ uploads }, locale);
     await user.click(screen.getByTestId("transfers-button"));
     await screen.findAllByTestId("upload-row");
+    await user.click(screen.getByTestId("open-upload-settings"));
+    await user.click(await screen.findByTestId("settings-limit"));
+    await user.click(screen.getByTestId("settings-hours"));
   },
   "a question": async (locale) => {
     const { user } = await openWindow({ uploads: [upload({})] }, locale);

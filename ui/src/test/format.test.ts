@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from "vitest";
 
-import { formatBothSizes, formatDate, formatDuration, formatRate, formatSize } from "../lib/format";
+import { formatBothSizes, formatDate, formatRate, formatSize } from "../lib/format";
 import { language } from "../lib/locale.svelte";
 
 beforeEach(() => {
@@ -31,16 +31,6 @@ test("binary units stand beside decimal ones", () => {
 test("rates carry their unit", () => {
   expect(formatRate(12_400_000).replaceAll("\u00a0", " ")).toBe("12,4 MB/s");
   expect(formatRate(0)).toContain("0");
-});
-
-test.each([
-  [1, "10 Sekunden"],
-  [34, "40 Sekunden"],
-  [58, "1 Minute"],
-  [600, "10 Minuten"],
-  [7200, "2 Stunden"],
-])("%d seconds are about %s", (seconds, text) => {
-  expect(formatDuration(seconds)).toBe(text);
 });
 
 test("what is no date is not made one", () => {

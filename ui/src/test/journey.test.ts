@@ -41,8 +41,7 @@ test("a dropped file is checked, described, sent and found among the images", as
   ]);
   const sent = await screen.findByTestId("sent-file");
   expect(sent.dataset["state"]).toBe("queued");
-  backend.advance("upload-1");
-  backend.advance("upload-1");
+  for (let step = 0; step < 3; step += 1) backend.advance("upload-1");
   await waitFor(() => expect(sent.dataset["state"]).toBe("uploading"));
   const bar = within(sent).getByRole("progressbar");
   expect(Number(bar.getAttribute("aria-valuenow"))).toBeGreaterThan(0);

@@ -3,15 +3,25 @@
 import { screen, waitFor, within } from "@testing-library/svelte";
 import { expect, test } from "vitest";
 
-import { fill, overall, secondsLeft } from "../features/transfers/phases";
+import { fill, overall, timeLeft } from "../features/transfers/phases";
+import { parseLimit } from "../features/transfers/settings.svelte";
+import type { Upload } from "../lib/generated/bindings";
 import { upload } from "../lib/backend/fake-data";
 import { openWindow, type OpenWindow } from "./window";
 
-/** The latest first, as the program delivers them. */
+/** In the queue's order, as the program delivers them. */
 const RUNNING = [
+  upload({
+    id: "one",
+    acknowledged: 752_353_280,
+    bytes_per_second: 12_400_000,
+    time_left: { unit: "minute", count: 1 },
+  }),
   upload({ id: "two", state: "queued" }),
-  upload({ id: "one", acknowledged: 752_353_280, bytes_per_second: 12_400_000 }),
 ];
+
+const NAMED = (id: string, more: Partial<Upload> = {}) =>
+  upload({ id, details: { ...RUNNING[0]!.details, name: id }, ...more });
 
 async function openPanel(uploads = RUNNING): Promise<OpenWindow> {
   const opened = await openWindow({ uploads });
@@ -26,25 +36,160 @@ function states(): (string | undefined)[] {
 
 test("a row tells what was acknowledged, the rate and the time left", async () => {
   await openPanel();
-  const row = screen.getAllByTestId("upload-row")[1];
-  for (const text of ["752 MB of 1.5 GB", "50%", "12.4 MB/s", "about 1 minute left"]) {
+  const row = screen.getAllByTestId("upload-row")[0];
+  for (const text of ["752 MB of 1.5 GB", "50%", "12.4 MB/s", "about a minute left"]) {
     expect(row?.textContent).toContain(text);
   }
 });
 
-test("the latest upload is on top, in the program's order and before the program has told of it", async () => {
-  const { backend, user } = await openPanel([
-    upload({ id: "b", details: { ...RUNNING[0]!.details, name: "newer" } }),
-    upload({ id: "a", details: { ...RUNNING[0]!.details, name: "older" } }),
-  ]);
-  const names = () =>
-    screen.getAllByTestId("upload-row").map((row) => within(row).getByRole("heading").textContent);
-  expect(names()).toEqual(["newer", "older"]);
+function names(): (string | null)[] {
+  return screen.getAllByTestId("upload-row").map((row) => within(row).getByRole("heading").textContent);
+}
+
+test("the list stands in the queue's order, before the program has told of a new one too", async () => {
+  const { backend, user } = await openPanel([NAMED("first"), NAMED("ended", { state: "done" })]);
   backend.startUpload = (request) => Promise.resolve(upload({ id: "c", details: request.details }));
   backend.drop(["/home/me/newest.img"]);
   await user.click(await screen.findByTestId("upload-button"));
   await screen.findByTestId("sent-file");
-  expect(names()).toEqual(["newest", "newer", "older"]);
+  expect(names()).toEqual(["first", "newest", "ended"]);
+});
+
+test("what waits can be moved by button and by keyboard, and the focus goes along", async () => {
+  const { user } = await openPanel([
+    NAMED("running"),
+    ...["a", "b", "c"].map((id) => NAMED(id, { state: "queued" })),
+  ]);
+  await user.click(screen.getByRole("button", { name: "Move c up" }));
+  expect(names()).toEqual(["running", "a", "c", "b"]);
+  expect(screen.getByTestId("announcer").textContent).toBe("c: now 2 of 3 in the queue");
+  expect(document.activeElement?.getAttribute("aria-label")).toBe("Move c up");
+  await user.keyboard("{Alt>}{ArrowUp}{/Alt}");
+  expect(names()).toEqual(["running", "c", "a", "b"]);
+  expect(document.activeElement?.closest("li")?.textContent, "its button is off now").toContain("c");
+  await user.keyboard("{Alt>}{ArrowDown}{/Alt}");
+  expect(names()).toEqual(["running", "a", "c", "b"]);
+  expect(screen.getByRole<HTMLButtonElement>("button", { name: "Move b down" }).disabled).toBe(true);
+  expect(screen.queryByRole("button", { name: "Move running up" }), "what runs has no place").toBeNull();
+});
+
+test("one is paused and goes on, and all of them", async () => {
+  const { user } = await openPanel();
+  await user.click(screen.getAllByTestId("pause-upload")[0]!);
+  await waitFor(() => expect(states()).toEqual(["paused", "queued"]));
+  expect(screen.getAllByTestId("upload-row")[0]?.textContent).toContain("What has arrived stays");
+  await user.click(screen.getByTestId("resume-upload"));
+  await waitFor(() => expect(states()).toEqual(["uploading", "queued"]));
+  await user.click(screen.getByTestId("pause-all"));
+  await waitFor(() => expect(states()).toEqual(["paused", "paused"]));
+  expect(screen.queryByTestId("pause-all"), "nothing is left to pause").toBeNull();
+  await user.click(screen.getByTestId("resume-all"));
+  await waitFor(() => expect(states()).toEqual(["queued", "queued"]));
+});
+
+test("what the service makes an image of can no longer be paused", async () => {
+  await openPanel([upload({ state: "importing" })]);
+  expect(screen.queryByTestId("pause-upload")).toBeNull();
+  expect(screen.getByTestId("cancel-upload")).toBeDefined();
+});
+
+test("what waits says for what, and can be tried at once", async () => {
+  const { user } = await openPanel([
+    upload({ id: "a", state: "waiting_for_network", acknowledged: 1 }),
+    upload({ id: "b", state: "queued", starts_at: "2026-11-20T22:00:00" }),
+  ]);
+  const [network, hours] = screen.getAllByTestId("upload-row");
+  expect(network?.textContent).toContain("goes on by itself");
+  expect(hours?.textContent.replaceAll("\u202f", " ")).toContain("Starts at 10:00 PM");
+  await user.click(within(network!).getByRole("button", { name: "Try now" }));
+  await waitFor(() => expect(states()[0]).toBe("uploading"));
+});
+
+test("a changed file is offered to be sent anew, and not to go on with", async () => {
+  const error = { code: "source_changed", params: { path: "/a.img" }, retryable: false };
+  const { user } = await openPanel([upload({ state: "failed", acknowledged: 5, error })]);
+  expect(screen.queryByTestId("resume-upload")).toBeNull();
+  await user.click(screen.getByTestId("restart-upload"));
+  await waitFor(() => expect(states()).toEqual(["queued"]));
+});
+
+test("a file that was moved can be shown", async () => {
+  const error = { code: "source_not_found", params: { path: "/a.img" }, retryable: true };
+  const opened = await openWindow({
+    uploads: [upload({ state: "failed", error })],
+    choice: ["/elsewhere/a.img"],
+  });
+  await opened.user.click(screen.getByTestId("transfers-button"));
+  await opened.user.click(await screen.findByTestId("relocate-upload"));
+  await waitFor(() => expect(states()).toEqual(["queued"]));
+  expect(screen.getByTestId("upload-row").textContent).toContain("a.img");
+});
+
+test("what cancelling left behind is told", async () => {
+  const { backend, user } = await openPanel([upload({})]);
+  backend.cancelUpload = () =>
+    Promise.reject({ code: "cancel_incomplete", params: { cause: "timeout" }, retryable: true });
+  await user.click(screen.getByTestId("cancel-upload"));
+  await user.click(await screen.findByTestId("question-yes"));
+  expect((await screen.findByTestId("error-notice")).textContent).toContain(
+    "not everything could be removed",
+  );
+});
+
+test("speed, hours, how many at once and staying awake are chosen and hold at once", async () => {
+  const { backend, user } = await openPanel();
+  await user.click(screen.getByTestId("open-upload-settings"));
+  await user.click(await screen.findByTestId("settings-limit"));
+  const limit = screen.getByTestId<HTMLInputElement>("settings-limit-value");
+  expect(limit.value).toBe("2.5");
+  await user.clear(limit);
+  await user.type(limit, "slow");
+  expect(limit.getAttribute("aria-invalid")).toBe("true");
+  await user.clear(limit);
+  await user.type(limit, "0,75{Tab}");
+  await user.click(screen.getByTestId("settings-hours"));
+  await user.selectOptions(screen.getByTestId("settings-until"), "05:30");
+  await user.selectOptions(screen.getByTestId("settings-at-once"), "3");
+  await user.click(screen.getByTestId("settings-awake"));
+  expect(await backend.settings()).toEqual({
+    at_once: 3,
+    bytes_per_second: 750_000,
+    hours: { from: "22:00", until: "05:30" },
+    keep_awake: false,
+  });
+  await user.click(screen.getByTestId("settings-limit"));
+  expect((await backend.settings()).bytes_per_second).toBeNull();
+});
+
+test("a refused choice is told, and what held before is shown again", async () => {
+  const { backend, user } = await openPanel();
+  await user.click(screen.getByTestId("open-upload-settings"));
+  backend.saveSettings = () =>
+    Promise.reject({ code: "settings_not_written", params: { path: "/x", cause: "full" }, retryable: true });
+  await user.click(await screen.findByTestId("settings-hours"));
+  expect((await screen.findByTestId("error-notice")).textContent).toContain("What held before still holds");
+  expect(screen.getByTestId<HTMLInputElement>("settings-hours").checked).toBe(false);
+});
+
+test.each([
+  ["2.5", 2_500_000],
+  [" 1,25 ", 1_250_000],
+  ["0.001", 1000],
+  ["0.0001", null],
+  ["-1", null],
+  ["1e9", null],
+  ["", null],
+])("a limit of %j is %j bytes a second", (text, bytes) => {
+  expect(parseLimit(text)).toBe(bytes);
+});
+
+test.each([
+  [{ unit: "minute", count: 0 } as const, "less than a minute left"],
+  [{ unit: "minute", count: 20 } as const, "about 20 minutes left"],
+  [{ unit: "hour", count: 1 } as const, "about an hour left"],
+  [{ unit: "day", count: 3 } as const, "about 3 days left"],
+])("%j reads %s", (time_left, words) => {
+  expect(timeLeft(upload({ time_left }))).toBe(words);
 });
 
 test("cancelling one asks first and leaves the others alone", async () => {
@@ -55,10 +200,10 @@ test("cancelling one asks first and leaves the others alone", async () => {
     await screen.findByTestId("question-no"),
   );
   await user.click(screen.getByTestId("question-no"));
-  expect(states()).toEqual(["queued", "uploading"]);
+  expect(states()).toEqual(["uploading", "queued"]);
   await user.click(cancel!);
   await user.click(await screen.findByTestId("question-yes"));
-  await waitFor(() => expect(states()).toEqual(["cancelled", "uploading"]));
+  await waitFor(() => expect(states()).toEqual(["cancelled", "queued"]));
 });
 
 test("cancelling all asks once, and says that it takes more than what runs", async () => {
@@ -121,6 +266,7 @@ test("the bar only goes forward through the phases", () => {
   const total = 1000;
   const way = [
     upload({ state: "queued", total }),
+    upload({ state: "checking", total }),
     upload({ state: "uploading", total, acknowledged: 400 }),
     upload({ state: "uploading", total, acknowledged: 1000 }),
     upload({ state: "verifying", total, acknowledged: 1000 }),
@@ -135,6 +281,5 @@ test("the bar only goes forward through the phases", () => {
 test("numbers that make no sense do no harm", () => {
   expect(fill(upload({ acknowledged: 5, total: 0 }), "uploading")).toBe(0);
   expect(fill(upload({ acknowledged: 9, total: 3 }), "uploading")).toBe(1);
-  expect(secondsLeft(upload({ bytes_per_second: 0 }))).toBeNull();
-  expect(secondsLeft(upload({ acknowledged: 9, total: 3, bytes_per_second: 1 }))).toBeNull();
+  expect(timeLeft(upload({ bytes_per_second: 0 }))).toBeNull();
 });

@@ -1,5 +1,6 @@
-// An upload's way as one bar with named phases, and how far along it is.
+// An upload's way as one bar with named phases, how far along it is, and what can be done with it where it stands.
 
+import { formatTime } from "../../lib/format";
 import type { Upload, UploadState } from "../../lib/generated/bindings";
 import { m } from "../../lib/paraglide/messages.js";
 
@@ -10,8 +11,24 @@ export type Phase = (typeof PHASES)[number];
 /** Each phase's share of the bar. Sending takes nearly all of the time; the others only have to be seen. */
 const SHARE: Record<Phase, number> = { uploading: 0.7, verifying: 0.15, importing: 0.15 };
 
+const UNDER_WAY: readonly UploadState[] = [
+  "queued",
+  "checking",
+  "uploading",
+  "waiting_for_network",
+  "waiting_for_sign_in",
+  "verifying",
+  "importing",
+];
+
+/** It goes on by itself, now or later. */
 export function isRunning(state: UploadState): boolean {
-  return state === "queued" || state === "uploading" || state === "verifying" || state === "importing";
+  return UNDER_WAY.includes(state);
+}
+
+/** It has been told to go on, and cannot at the moment. */
+export function isWaiting(state: UploadState): boolean {
+  return state === "waiting_for_network" || state === "waiting_for_sign_in";
 }
 
 /** Nothing comes after it: it can be taken off the list, and no longer be cancelled. */
@@ -21,7 +38,12 @@ export function isFinal(state: UploadState): boolean {
 
 /** It stands still and can go on where it stood. */
 export function isResumable(state: UploadState): boolean {
-  return state === "interrupted" || state === "failed";
+  return state === "paused" || state === "interrupted" || state === "failed";
+}
+
+/** It can be made to stand still; a service that makes an image of it already cannot be stopped. */
+export function isPausable(state: UploadState): boolean {
+  return isRunning(state) && state !== "importing";
 }
 
 /** The part that the server has acknowledged, 0 to 1. */
@@ -43,12 +65,14 @@ export function overall(upload: Upload): number {
   return PHASES.reduce((sum, phase) => sum + SHARE[phase] * fill(upload, phase), 0);
 }
 
-/** Seconds that sending will still take at the present rate; null when nothing can be said. */
-export function secondsLeft(upload: Upload): number | null {
-  const rate = upload.bytes_per_second;
-  if (upload.state !== "uploading" || rate === null || rate <= 0) return null;
-  const seconds = (upload.total - upload.acknowledged) / rate;
-  return Number.isFinite(seconds) && seconds > 0 ? seconds : null;
+/** The time left in coarse words; null when nothing can be said. */
+export function timeLeft({ state, time_left }: Upload): string | null {
+  if (state !== "uploading" || time_left === null) return null;
+  const { unit, count } = time_left;
+  if (unit === "minute" && count < 1) return m.ui_time_left_moment();
+  if (unit === "minute") return count === 1 ? m.ui_time_left_minute() : m.ui_time_left_minutes({ count });
+  if (unit === "hour") return count === 1 ? m.ui_time_left_hour() : m.ui_time_left_hours({ count });
+  return count === 1 ? m.ui_time_left_day() : m.ui_time_left_days({ count });
 }
 
 export function phaseName(phase: Phase): string {
@@ -57,10 +81,16 @@ export function phaseName(phase: Phase): string {
   ]();
 }
 
-export function stateWord(state: UploadState): string {
+export function stateWord({ state, starts_at }: Pick<Upload, "state" | "starts_at">): string {
+  const time = starts_at === null ? null : formatTime(starts_at);
+  if (state === "queued" && time !== null) return m.ui_state_queued_until({ time });
   return {
     queued: m.ui_state_queued,
+    checking: m.ui_state_checking,
     uploading: m.ui_state_uploading,
+    paused: m.ui_state_paused,
+    waiting_for_network: m.ui_state_waiting_for_network,
+    waiting_for_sign_in: m.ui_state_waiting_for_sign_in,
     verifying: m.ui_state_verifying,
     importing: m.ui_state_importing,
     done: m.ui_state_done,
@@ -68,4 +98,12 @@ export function stateWord(state: UploadState): string {
     cancelled: m.ui_state_cancelled,
     interrupted: m.ui_state_interrupted,
   }[state]();
+}
+
+/** What a state means for the person, where its word alone does not say it. */
+export function stateSentence({ state }: Pick<Upload, "state">): string {
+  if (state === "interrupted") return m.ui_interrupted_text();
+  if (state === "paused") return m.ui_paused_text();
+  if (state === "waiting_for_network") return m.ui_waiting_for_network_text();
+  return state === "waiting_for_sign_in" ? m.ui_waiting_for_sign_in_text() : "";
 }

@@ -6,12 +6,12 @@ import type { ApiError, Upload, UploadRequest, UploadState } from "../../lib/gen
 import { m } from "../../lib/paraglide/messages.js";
 import { questions } from "../../lib/questions.svelte";
 import { errorText } from "../../lib/text";
-import { isRunning, overall, stateWord } from "./phases";
+import { isFinal, isPausable, isRunning, overall, stateWord } from "./phases";
 
 export class Transfers {
   #backend: Backend;
   #onDone: () => void;
-  /** The latest first, as the program delivers them. */
+  /** What has not ended in the queue's order, then what has, as the program delivers them. */
   #uploads = $state.raw<Upload[]>([]);
   #error = $state.raw<ApiError | null>(null);
   #reported = false;
@@ -22,13 +22,30 @@ export class Transfers {
     this.#onDone = onDone;
   }
 
-  /** The latest first. */
+  /** What has not ended in the queue's order, then what has, the latest first. */
   get all(): Upload[] {
     return this.#uploads;
   }
 
   get running(): Upload[] {
     return this.#uploads.filter((upload) => isRunning(upload.state));
+  }
+
+  /** What waits for its turn, in the order in which it will run. */
+  get waiting(): Upload[] {
+    return this.#uploads.filter((upload) => upload.state === "queued");
+  }
+
+  get pausable(): Upload[] {
+    return this.#uploads.filter((upload) => isPausable(upload.state));
+  }
+
+  get paused(): Upload[] {
+    return this.#uploads.filter((upload) => upload.state === "paused" || upload.state === "interrupted");
+  }
+
+  get cancellable(): Upload[] {
+    return this.#uploads.filter((upload) => !isFinal(upload.state));
   }
 
   /** How far the running uploads are together, 0 to 1; null when none runs. */
@@ -63,7 +80,10 @@ export class Transfers {
   /** Rejects with an `ApiError`. */
   async send(request: UploadRequest): Promise<Upload> {
     const upload = await this.#backend.startUpload(request);
-    if (!this.find(upload.id)) this.#uploads = [upload, ...this.#uploads];
+    if (!this.find(upload.id)) {
+      const ended = this.#uploads.findIndex(({ state }) => isFinal(state));
+      this.#uploads = this.#uploads.toSpliced(ended < 0 ? this.#uploads.length : ended, 0, upload);
+    }
     return upload;
   }
 
@@ -93,6 +113,44 @@ export class Transfers {
     return this.#attempt(() => this.#backend.resumeUpload(upload.id));
   }
 
+  resumeAll(): Promise<void> {
+    return this.#attempt(() => this.#backend.resumeAllUploads());
+  }
+
+  pause(upload: Upload): Promise<void> {
+    return this.#attempt(() => this.#backend.pauseUpload(upload.id));
+  }
+
+  pauseAll(): Promise<void> {
+    return this.#attempt(() => this.#backend.pauseAllUploads());
+  }
+
+  /** Moves what waits one place up (-1) or down (1) among what waits. */
+  async move(upload: Upload, by: -1 | 1): Promise<void> {
+    const { waiting } = this;
+    const at = waiting.findIndex(({ id }) => id === upload.id);
+    const other = at < 0 ? undefined : waiting[at + by];
+    if (!other) return;
+    const [moved, before] = by < 0 ? [upload, other] : [other, upload];
+    await this.#attempt(() => this.#backend.moveUpload(moved.id, before.id));
+    if (this.#error) return;
+    const place = { name: upload.details.name, place: at + by + 1, count: waiting.length };
+    announcer.say(m.ui_announce_moved(place));
+  }
+
+  /** Sends the file as it is now, from its beginning. */
+  restart(upload: Upload): Promise<void> {
+    return this.#attempt(() => this.#backend.restartUpload(upload.id));
+  }
+
+  /** Lets the person show where the file is now. */
+  relocate(upload: Upload): Promise<void> {
+    return this.#attempt(async () => {
+      const [path] = await this.#backend.chooseFiles(m.ui_relocate_title());
+      if (path !== undefined) await this.#backend.relocateUpload(upload.id, path);
+    });
+  }
+
   forget(upload: Upload): Promise<void> {
     return this.#attempt(() => this.#backend.forgetUpload(upload.id));
   }
@@ -115,7 +173,7 @@ export class Transfers {
       if (previous === undefined || previous === upload.state) continue;
       finished ||= upload.state === "done";
       const state =
-        upload.state === "failed" && upload.error ? errorText(upload.error).what : stateWord(upload.state);
+        upload.state === "failed" && upload.error ? errorText(upload.error).what : stateWord(upload);
       announcer.say(m.ui_announce_upload({ name: upload.details.name, state }));
     }
     if (finished) this.#onDone();

@@ -7,6 +7,7 @@ import type {
   Connection,
   ExportRequest,
   ImageList,
+  Settings,
   Upload,
   UploadRequest,
 } from "../generated/bindings";
@@ -29,14 +30,29 @@ export interface Backend {
   onDragging(callback: (over: boolean) => void): Unsubscribe;
   connections(): Promise<Connection[]>;
   startUpload(request: UploadRequest): Promise<Upload>;
-  /** The latest first. */
+  /** What has not ended in the queue's order, then what has, the latest first. */
   uploads(): Promise<Upload[]>;
-  /** The whole current list, the latest first, at most ten times a second. */
+  /** The whole current list in the same order, at most ten times a second. */
   onUploads(callback: (uploads: Upload[]) => void): Unsubscribe;
   cancelUpload(id: string): Promise<void>;
   /** Cancels every upload that has not ended, also interrupted and failed ones. */
   cancelAllUploads(): Promise<void>;
+  /** Goes on with what stands still; what waits is tried at once. */
   resumeUpload(id: string): Promise<void>;
+  resumeAllUploads(): Promise<void>;
+  /** Stops an upload until it is resumed; what has arrived stays. */
+  pauseUpload(id: string): Promise<void>;
+  pauseAllUploads(): Promise<void>;
+  /** Puts an upload before another one in the queue. */
+  moveUpload(id: string, before: string): Promise<void>;
+  /** Sends a file that was changed from its beginning. */
+  restartUpload(id: string): Promise<void>;
+  /** Goes on with an upload whose file has another path now. */
+  relocateUpload(id: string, path: string): Promise<void>;
+  /** What was chosen for all uploads. */
+  settings(): Promise<Settings>;
+  /** Chooses for all uploads; holds at once. */
+  saveSettings(settings: Settings): Promise<void>;
   /** Takes an upload that has come to its end off the list. */
   forgetUpload(id: string): Promise<void>;
   images(connection: string): Promise<ImageList>;

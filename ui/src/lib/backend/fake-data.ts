@@ -137,7 +137,12 @@ export function badReport(name: string): Report {
         evidence: [
           { path: "/usr/lib/systemd/system/ssh.service", line: 17, value: "WantedBy=multi-user.target" },
         ],
-        remedy: { code: "enable_sshd", place: "system", destructive: false, commands: ["systemctl enable ssh.service"] },
+        remedy: {
+          code: "enable_sshd",
+          place: "system",
+          destructive: false,
+          commands: ["systemctl enable ssh.service"],
+        },
       }),
       finding("cloud_agent", "unknown", "fact_unknown", { params: { cause: "journal_dirty" } }),
     ]),
@@ -214,6 +219,8 @@ export function upload(more: Partial<Upload>): Upload {
     acknowledged: 0,
     total: 1_504_706_560,
     bytes_per_second: null,
+    time_left: null,
+    starts_at: null,
     image_id: null,
     error: null,
     created: "2026-11-20T09:30:00Z",

@@ -27,13 +27,23 @@ const FINDINGS: Finding[] = [
       limit_gb: "100",
       limit_gib: "93.1",
     },
-    remedy: { code: "shrink_disk", place: "file", destructive: false, commands: ["qemu-img resize --shrink disk.qcow2 90G"] },
+    remedy: {
+      code: "shrink_disk",
+      place: "file",
+      destructive: false,
+      commands: ["qemu-img resize --shrink disk.qcow2 90G"],
+    },
   }),
   finding("sshd_enabled", "fail", "sshd_enabled_no_start_link", {
     evidence: [
       { path: "/usr/lib/systemd/system/ssh.service", line: 17, value: "WantedBy=multi-user.target" },
     ],
-    remedy: { code: "enable_sshd", place: "system", destructive: false, commands: ["systemctl enable ssh.service"] },
+    remedy: {
+      code: "enable_sshd",
+      place: "system",
+      destructive: false,
+      commands: ["systemctl enable ssh.service"],
+    },
   }),
   finding("datasource_order", "warning", "datasource_order_nocloud_first", {
     certainty: "likely",
@@ -71,7 +81,12 @@ const FINDINGS: Finding[] = [
   }),
   advice("firewall", "fail", "firewall_closed", {
     evidence: [{ path: "/etc/nftables.conf", line: 12, value: "policy drop;" }],
-    remedy: { code: "open_firewall", place: "system", destructive: false, commands: ["systemctl disable nftables.service"] },
+    remedy: {
+      code: "open_firewall",
+      place: "system",
+      destructive: false,
+      commands: ["systemctl disable nftables.service"],
+    },
   }),
   ...["boot_loader", "root_device", "mounts", "network_address", "network_card", "cloud_init_instance"].map(
     (code) =>

@@ -8,6 +8,8 @@ import type {
   ExportRequest,
   Image,
   ImageList,
+  Settings,
+  TimeLeft,
   Upload,
   UploadRequest,
   UploadState,
@@ -25,6 +27,7 @@ export type FakeOptions = {
   connections?: Connection[];
   images?: Image[];
   uploads?: Upload[];
+  settings?: Settings;
   languages?: string[];
   /** Milliseconds that a check takes. */
   checkDelay?: number;
@@ -34,11 +37,23 @@ export type FakeOptions = {
 
 const STEPS = 40;
 const AFTER_SENDING: Partial<Record<UploadState, UploadState>> = {
-  queued: "uploading",
+  queued: "checking",
+  checking: "uploading",
   uploading: "verifying",
   verifying: "importing",
   importing: "done",
 };
+
+const FINAL: readonly UploadState[] = ["done", "cancelled"];
+const STANDING: readonly UploadState[] = ["paused", "interrupted", "failed"];
+
+/** As coarse as the program tells it. */
+function timeLeft(bytes: number, bytesPerSecond: number): TimeLeft {
+  const minutes = Math.round(bytes / bytesPerSecond / 60);
+  return minutes < 90
+    ? { unit: "minute", count: minutes }
+    : { unit: "hour", count: Math.round(minutes / 60) };
+}
 
 function rejection(code: string): ApiError {
   return { code, params: {}, retryable: false };
@@ -49,6 +64,7 @@ export class FakeBackend implements Backend {
   readonly requests: UploadRequest[] = [];
   readonly saved: ExportRequest[] = [];
   readonly mailed: ExportRequest[] = [];
+  #settings: Settings;
   #options: FakeOptions;
   #images: Image[];
   #uploads: Upload[];
@@ -60,6 +76,12 @@ export class FakeBackend implements Backend {
     this.#options = options;
     this.#images = [...(options.images ?? [])];
     this.#uploads = [...(options.uploads ?? [])];
+    this.#settings = options.settings ?? {
+      at_once: 1,
+      bytes_per_second: null,
+      hours: null,
+      keep_awake: true,
+    };
   }
 
   /** With the browser's own drag and drop, and everything at a pace that can be watched. */
@@ -119,6 +141,7 @@ export class FakeBackend implements Backend {
       acknowledged,
       state: sending ? "uploading" : next,
       bytes_per_second: sending ? step * 6 : null,
+      time_left: sending ? timeLeft(old.total - acknowledged, step * 6) : null,
       image_id: made?.id ?? null,
     });
     return true;
@@ -172,7 +195,9 @@ export class FakeBackend implements Backend {
       details: request.details,
       state: "queued",
     });
-    this.setUploads([started, ...this.#uploads]);
+    const ended = this.#uploads.filter((one) => FINAL.includes(one.state));
+    const waiting = this.#uploads.filter((one) => !FINAL.includes(one.state));
+    this.setUploads([...waiting, started, ...ended]);
     if (this.#options.uploadStep !== undefined) void this.#run(started.id);
     return Promise.resolve(started);
   }
@@ -187,11 +212,7 @@ export class FakeBackend implements Backend {
   }
 
   cancelUpload(id: string): Promise<void> {
-    return this.#move(
-      id,
-      ["queued", "uploading", "verifying", "importing", "failed", "interrupted"],
-      "cancelled",
-    );
+    return this.#move(id, (state) => !FINAL.includes(state), "cancelled");
   }
 
   cancelAllUploads(): Promise<void> {
@@ -202,8 +223,52 @@ export class FakeBackend implements Backend {
   }
 
   async resumeUpload(id: string): Promise<void> {
-    await this.#move(id, ["failed", "interrupted"], "uploading");
+    await this.#move(id, (state) => !FINAL.includes(state), "uploading");
     if (this.#options.uploadStep !== undefined) void this.#run(id);
+  }
+
+  resumeAllUploads(): Promise<void> {
+    this.#moveAll((state) => state === "paused" || state === "interrupted", "queued");
+    return Promise.resolve();
+  }
+
+  pauseUpload(id: string): Promise<void> {
+    return this.#move(id, (state) => ![...FINAL, ...STANDING, "importing"].includes(state), "paused");
+  }
+
+  pauseAllUploads(): Promise<void> {
+    this.#moveAll((state) => ![...FINAL, ...STANDING, "importing"].includes(state), "paused");
+    return Promise.resolve();
+  }
+
+  moveUpload(id: string, before: string): Promise<void> {
+    const moved = this.#uploads.filter((one) => one.id === id);
+    const others = this.#uploads.filter((one) => one.id !== id);
+    const at = others.findIndex((one) => one.id === before);
+    this.setUploads(at < 0 ? [...others, ...moved] : others.toSpliced(at, 0, ...moved));
+    return Promise.resolve();
+  }
+
+  restartUpload(id: string): Promise<void> {
+    this.#change(id, { state: "queued", acknowledged: 0, error: null });
+    return Promise.resolve();
+  }
+
+  relocateUpload(id: string, path: string): Promise<void> {
+    this.#change(id, { state: "queued", source_name: path.split("/").at(-1) ?? path, error: null });
+    return Promise.resolve();
+  }
+
+  settings(): Promise<Settings> {
+    return Promise.resolve(this.#settings);
+  }
+
+  saveSettings(settings: Settings): Promise<void> {
+    if (settings.bytes_per_second !== null && settings.bytes_per_second < 1000) {
+      return Promise.reject({ ...rejection("limit_too_slow"), params: { slowest_kb: "1" } });
+    }
+    this.#settings = settings;
+    return Promise.resolve();
   }
 
   forgetUpload(id: string): Promise<void> {
@@ -231,9 +296,15 @@ export class FakeBackend implements Backend {
     } while (this.advance(id));
   }
 
-  #move(id: string, from: UploadState[], to: UploadState): Promise<void> {
+  #moveAll(from: (state: UploadState) => boolean, to: UploadState): void {
+    this.setUploads(
+      this.#uploads.map((one) => (from(one.state) ? { ...one, state: to, bytes_per_second: null } : one)),
+    );
+  }
+
+  #move(id: string, from: (state: UploadState) => boolean, to: UploadState): Promise<void> {
     const old = this.#uploads.find((one) => one.id === id);
-    if (!old || !from.includes(old.state)) return Promise.reject(rejection("upload_final"));
+    if (!old || !from(old.state)) return Promise.reject(rejection("upload_final"));
     this.#change(id, { state: to, error: null, bytes_per_second: null });
     return Promise.resolve();
   }

@@ -9,6 +9,7 @@ import type {
   DragOver,
   DroppedFiles,
   ImageList,
+  Settings,
   Upload,
 } from "../generated/bindings";
 import type { Backend, Unsubscribe } from "./backend";
@@ -38,6 +39,14 @@ export const tauriBackend: Backend = {
   cancelUpload: (id) => invoke<void>("cancel_upload", { id }),
   cancelAllUploads: () => invoke<void>("cancel_all_uploads"),
   resumeUpload: (id) => invoke<void>("resume_upload", { id }),
+  resumeAllUploads: () => invoke<void>("resume_all_uploads"),
+  pauseUpload: (id) => invoke<void>("pause_upload", { id }),
+  pauseAllUploads: () => invoke<void>("pause_all_uploads"),
+  moveUpload: (id, before) => invoke<void>("move_upload", { id, before }),
+  restartUpload: (id) => invoke<void>("restart_upload", { id }),
+  relocateUpload: (id, path) => invoke<void>("relocate_upload", { id, path }),
+  settings: () => invoke<Settings>("settings"),
+  saveSettings: (settings) => invoke<void>("save_settings", { settings }),
   forgetUpload: (id) => invoke<void>("forget_upload", { id }),
   images: (connection) => invoke<ImageList>("images", { connection }),
   copyText: (text) => navigator.clipboard.writeText(text),

@@ -352,6 +352,18 @@ regions: Array<string>, };
 
 export type UploadState = "queued" | "checking" | "uploading" | "paused" | "waiting_for_network" | "waiting_for_sign_in" | "verifying" | "importing" | "done" | "failed" | "cancelled" | "interrupted";
 
+export type TimeUnit = "minute" | "hour" | "day";
+
+export type TimeLeft = { 
+/**
+ * In what it is told.
+ */
+unit: TimeUnit, 
+/**
+ * How many of them; 0 minutes: less than one.
+ */
+count: number, };
+
 export type Upload = { 
 /**
  * Names it for good (UUID).
@@ -405,6 +417,34 @@ error: ApiError | null,
  * When it was asked for (RFC 3339).
  */
 created: string, };
+
+export type Hours = { 
+/**
+ * `HH:MM`, included.
+ */
+from: string, 
+/**
+ * `HH:MM`, not included.
+ */
+until: string, };
+
+export type Settings = { 
+/**
+ * How many uploads run at the same time, from 1 to 4.
+ */
+at_once: number, 
+/**
+ * Bytes a second that all uploads take together, at least 1000; null for no limit.
+ */
+bytes_per_second: number | null, 
+/**
+ * The hours in which uploads may run; null for always.
+ */
+hours: Hours | null, 
+/**
+ * Keeps the computer from falling asleep while an upload runs.
+ */
+keep_awake: boolean, };
 
 export type Image = { 
 /**
