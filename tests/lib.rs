@@ -13,6 +13,8 @@ mod process;
 pub mod provided;
 pub mod random;
 #[cfg(target_os = "linux")]
+pub mod scratch;
+#[cfg(target_os = "linux")]
 pub mod sending;
 #[cfg(target_os = "linux")]
 pub mod servers;

@@ -168,10 +168,14 @@ impl Shared {
             state.script.hold == Some(state.moments)
         };
         if held {
-            let mut released = self.held.subscribe();
-            self.held.send_replace(true);
-            _ = released.wait_for(|held| !held).await;
+            self.hold().await;
         }
+    }
+
+    async fn hold(&self) {
+        let mut released = self.held.subscribe();
+        self.held.send_replace(true);
+        _ = released.wait_for(|held| !held).await;
     }
 
     fn set_offline(&self, offline: bool) {
@@ -338,6 +342,10 @@ async fn exchange(
         Fault::Slow(rate) => {
             let answer = pass(shared, request.map(|body| body.slow(rate))).await?;
             Ok(answer.map(|body| Passing::new(body).slow(rate).boxed_unsync()))
+        }
+        Fault::Hold => {
+            shared.hold().await;
+            pass(shared, request).await
         }
         Fault::Late(time) => {
             tokio::time::sleep(time).await;

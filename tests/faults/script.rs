@@ -96,6 +96,8 @@ pub enum Fault {
     HotelPage(u16),
     /// The request is sent on twice; the second answer counts.
     Twice,
+    /// Held until it is let go ([`super::Proxy::held`], [`super::Proxy::release`]); then passed on.
+    Hold,
     /// So many bytes a second, both ways.
     Slow(u64),
     /// Passed on after this time.
