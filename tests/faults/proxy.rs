@@ -58,7 +58,6 @@ pub struct Proxy {
 struct Shared {
     server: Url,
     client: Client<HttpConnector, Body>,
-    part_bytes: Arc<AtomicU64>,
     state: Mutex<State>,
     /// Wakes whoever accepts connections: the network goes or comes back.
     changed: Notify,
@@ -70,6 +69,8 @@ struct Shared {
 struct State {
     script: Script,
     sent: Sent,
+    /// Another one with each [`Proxy::play`]: what is still on the way does not count then.
+    part_bytes: Arc<AtomicU64>,
     offline: bool,
     /// Moments that have passed.
     moments: u64,
@@ -89,7 +90,6 @@ impl Proxy {
             client: Client::builder(TokioExecutor::new())
                 .pool_max_idle_per_host(0)
                 .build_http(),
-            part_bytes: Arc::default(),
             state: Mutex::default(),
             changed: Notify::new(),
             held: watch::Sender::new(false),
@@ -116,9 +116,9 @@ impl Proxy {
         let mut state = self.shared.state();
         state.script = script.into();
         state.sent = Sent::default();
+        state.part_bytes = Arc::default();
         state.moments = 0;
         self.shared.held.send_replace(false);
-        self.shared.part_bytes.store(0, Ordering::Relaxed);
     }
 
     /// From now on this happens; counting goes on.
@@ -142,9 +142,10 @@ impl Proxy {
 
     /// What came in since [`Proxy::play`].
     pub fn sent(&self) -> Sent {
+        let state = self.shared.state();
         Sent {
-            part_bytes: self.shared.part_bytes.load(Ordering::Relaxed),
-            ..self.shared.state().sent.clone()
+            part_bytes: state.part_bytes.load(Ordering::Relaxed),
+            ..state.sent.clone()
         }
     }
 }
@@ -237,17 +238,17 @@ async fn serve(
     request: Request<Incoming>,
 ) -> std::result::Result<Response<Body>, Infallible> {
     let asked = Asked::of(request.method(), request.uri().query().unwrap_or_default());
-    let fault = {
+    let (fault, part_bytes) = {
         let mut state = shared.state();
         *state.sent.requests.entry(asked).or_default() += 1;
         let fault = state.script.next(asked);
         state.sent.faults += u32::from(fault.is_some());
-        fault
+        (fault, state.part_bytes.clone())
     };
     let request = request.map(|body| {
         let passing = Passing::new(body.map_err(Error::from).boxed_unsync());
         if asked == Asked::Part {
-            passing.counted(shared.part_bytes.clone())
+            passing.counted(part_bytes)
         } else {
             passing
         }
