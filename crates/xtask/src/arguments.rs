@@ -3,7 +3,7 @@
 use crate::checks::Selection;
 use crate::fuzz::Fuzzing;
 use crate::programs::Profile;
-use crate::{Outcome, failure};
+use crate::{Outcome, bench_upload, failure};
 
 /// The tasks and their options.
 pub(crate) const USAGE: &str = "\
@@ -21,6 +21,9 @@ cargo xtask bench disk [--gib N] [--only NAME]...
                                    of, beside qemu-img, gzip and others, and print the ratios; wants about six times N GiB of
                                    space in target/bench
 cargo xtask bench check            time and memory of a whole report on the test images, beside virt-inspector
+cargo xtask bench upload [--gib N] [--server radosgw|swift] [--dev]
+                                   send a file of N GiB (4) to a real S3 server on loopback, beside rclone and `aws s3 cp`, and
+                                   print the ratios (--dev: with our debug build, to try it out)
 cargo xtask fuzz [options]         run the fuzz targets in tests/fuzz
     --seconds N                    for so long each (60)
     --only TARGET                  only this one; may be repeated
@@ -35,6 +38,7 @@ pub(crate) enum Task {
     Fixtures { again: bool },
     Bench { gib: u64, only: Vec<String> },
     BenchCheck,
+    BenchUpload(bench_upload::Asked),
     Fuzz(Fuzzing),
     Types,
     Docs,
@@ -58,7 +62,12 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Outcome<Task
                 only: Vec::new(),
             },
             Some("check") => Task::BenchCheck,
-            _ => return failure("`cargo xtask bench` wants to know what: `disk` or `check`."),
+            Some("upload") => Task::BenchUpload(bench_upload::Asked {
+                gib: 4,
+                server: "radosgw".to_owned(),
+                dev: false,
+            }),
+            _ => return failure("`cargo xtask bench` wants to know what: `disk`, `check` or `upload`."),
         },
         "types" => Task::Types,
         "docs" => Task::Docs,
@@ -69,10 +78,17 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Outcome<Task
             (_, "--help" | "-h") => return Ok(Task::Help),
             (Task::Run { profile }, "--release") => *profile = Profile::Release,
             (Task::Fixtures { again }, "--again") => *again = true,
-            (Task::Bench { gib, .. }, "--gib") => match arguments.next().map(|number| number.parse()) {
-                Some(Ok(number @ 1..=64)) => *gib = number,
-                _ => return failure("`--gib` wants a number from 1 to 64."),
+            (Task::BenchUpload(asked), "--dev") => asked.dev = true,
+            (Task::BenchUpload(asked), "--server") => match arguments.next() {
+                Some(server) if ["radosgw", "swift"].contains(&server.as_str()) => asked.server = server,
+                _ => return failure("`--server` wants `radosgw` or `swift`."),
             },
+            (Task::Bench { gib, .. } | Task::BenchUpload(bench_upload::Asked { gib, .. }), "--gib") => {
+                match arguments.next().map(|number| number.parse()) {
+                    Some(Ok(number @ 1..=64)) => *gib = number,
+                    _ => return failure("`--gib` wants a number from 1 to 64."),
+                }
+            }
             (Task::Bench { only, .. }, "--only") => match arguments.next() {
                 Some(part) => only.push(part),
                 None => return failure("`--only` wants a part of a file's name."),
@@ -130,6 +146,7 @@ mod tests {
             "fixtures --list",
             "bench",
             "bench disk --gib 0",
+            "bench upload --server azure",
         ] {
             assert!(task(line).is_err(), "`{line}` must not start anything");
         }

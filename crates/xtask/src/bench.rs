@@ -278,7 +278,7 @@ fn shell(workspace: &Workspace, folder: &Path, line: &str) -> Command {
 
 /// A third each of holes, of words that compress well, and of programs' kind of bytes that compress to a half, in runs
 /// of 1 to 16 MiB as files on a disk are.
-fn write_disk(path: &Path, mib: u64) -> Outcome {
+pub(crate) fn write_disk(path: &Path, mib: u64) -> Outcome {
     let part = PathBuf::from(format!("{}.part", path.display()));
     let file = File::create(&part).map_err(about(&part))?;
     file.set_len(mib * MIB).map_err(about(&part))?;

@@ -3,6 +3,7 @@
 mod arguments;
 mod bench;
 mod bench_check;
+mod bench_upload;
 mod checks;
 mod child;
 mod debian;
@@ -63,6 +64,7 @@ fn main() -> ExitCode {
         Task::Fixtures { again } => fixtures::run(workspace, again),
         Task::Fuzz(fuzzing) => fuzz::run(&workspace, &fuzzing),
         Task::BenchCheck => bench_check::run(&workspace),
+        Task::BenchUpload(asked) => bench_upload::run(&workspace, &asked),
         Task::Bench { gib, only } => bench::run(&workspace, gib, &only),
         Task::Types => checks::write_types(&workspace),
         Task::Docs => checks::write_docs(&workspace),

@@ -104,8 +104,8 @@ fn cargo() -> OsString {
     std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
-/// The first string of this name in JSON that cargo wrote.
-fn json_string(json: &str, name: &str) -> Option<String> {
+/// The first string of this name in JSON on one line without spaces, as cargo and serde write it.
+pub(crate) fn json_string(json: &str, name: &str) -> Option<String> {
     let (_, rest) = json.split_once(&format!("\"{name}\":\""))?;
     let mut value = String::new();
     let mut characters = rest.chars();
