@@ -52,7 +52,8 @@ impl Default for Patience {
         Patience {
             first: 20,
             longest: 200,
-            stall_shortest: 1_000,
+            // A loaded machine's server takes a second for an answer.
+            stall_shortest: 3_000,
             stall_longest: 20_000,
         }
     }

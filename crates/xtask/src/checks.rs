@@ -94,6 +94,12 @@ const STEPS: &[Step<Workspace>] = &[
         run: images,
     },
     Step {
+        name: "uploads",
+        what: "real S3 servers: one suite for all, every fault of a network, kill -9",
+        needs: &["build"],
+        run: upload_tests,
+    },
+    Step {
         name: "programs",
         what: "the whole programs: real images, command line, real window",
         needs: &["build", "fixtures"],
@@ -230,20 +236,24 @@ fn doc_tests(workspace: &Workspace) -> Outcome<Done> {
     .map(Done::Tested)
 }
 
+/// The test programs of the member `tests` that want real S3 servers.
+const UPLOADS: [&str; 2] = ["s3", "uploads"];
+
+/// And those that do not.
+const PROGRAMS: [&str; 3] = ["corpus", "cli", "window"];
+
+fn upload_tests(workspace: &Workspace) -> Outcome<Done> {
+    if !cfg!(target_os = "linux") {
+        return Ok(Done::LeftOut("the S3 servers are Debian's".to_owned()));
+    }
+    tested_some(&mut whole_program_tests(workspace, &UPLOADS))
+}
+
 fn program_tests(workspace: &Workspace) -> Outcome<Done> {
     if !cfg!(target_os = "linux") {
         return Ok(Done::LeftOut(ONLY_ON_LINUX.to_owned()));
     }
-    let mut command = if has_nextest(workspace) {
-        let mut command = workspace.cargo(["nextest", "run", "--locked", "--no-fail-fast"]);
-        command.args(EVERYTHING).args(["--filterset", "package(lotse-tests)"]);
-        command
-    } else {
-        // One at a time: every window needs the processor for itself.
-        let mut command = workspace.cargo(["test", "--locked", "--no-fail-fast", "--package", "lotse-tests"]);
-        command.args(["--", "--test-threads=1"]);
-        command
-    };
+    let mut command = whole_program_tests(workspace, &PROGRAMS);
     command.env("LOTSE_BIN", programs::program(workspace, "lotse", Profile::Dev));
     command.env(
         "IMAGELOTSE_BIN",
@@ -251,6 +261,23 @@ fn program_tests(workspace: &Workspace) -> Outcome<Done> {
     );
     command.env("LOTSE_FIXTURES", fixtures::folder(workspace));
     tested_some(&mut command)
+}
+
+/// These test programs of the member `tests`, in the same selection of features as the build.
+fn whole_program_tests(workspace: &Workspace, names: &[&str]) -> Command {
+    let tests = names.iter().flat_map(|name| ["--test", *name]);
+    if has_nextest(workspace) {
+        let mut command = workspace.cargo(["nextest", "run", "--locked", "--no-fail-fast"]);
+        let binaries: Vec<_> = names.iter().map(|name| format!("binary({name})")).collect();
+        let filter = format!("package(lotse-tests) and ({})", binaries.join(" or "));
+        command.args(EVERYTHING).args(["--filterset", &filter]);
+        command
+    } else {
+        // One at a time: every window needs the processor for itself.
+        let mut command = workspace.cargo(["test", "--locked", "--no-fail-fast", "--package", "lotse-tests"]);
+        command.args(tests).args(["--", "--test-threads=1"]);
+        command
+    }
 }
 
 fn has_nextest(workspace: &Workspace) -> bool {
@@ -294,4 +321,24 @@ fn deny(workspace: &Workspace) -> Outcome<Done> {
             .command(&program)
             .args(["--all-features", "check", "--disable-fetch", "advisories"]),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A test program that no step runs would be green for ever.
+    #[test]
+    fn every_whole_program_test_belongs_to_a_step() {
+        let manifest = include_str!("../../../tests/Cargo.toml");
+        let (_, sections) = manifest.split_once("[[test]]").unwrap();
+        let (sections, _) = sections.split_once("[dependencies]").unwrap();
+        let names = sections
+            .lines()
+            .filter_map(|line| line.strip_prefix("name = \""))
+            .map(|name| name.trim_end_matches('"'));
+        for name in names {
+            assert!(PROGRAMS.contains(&name) || UPLOADS.contains(&name), "{name}");
+        }
+    }
 }
