@@ -1,6 +1,7 @@
 //! A small filesystem of a test's own, which can be full.
 
 use std::{
+    ffi::OsStr,
     fs,
     io::Write as _,
     path::{Path, PathBuf},
@@ -15,12 +16,12 @@ use crate::{Result, process::Process};
 /// How long making it may take.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// A tmpfs in a mount namespace of its own, seen through `/proc`: nothing is mounted on this machine, and it is gone when this is dropped.
-/// Wants root, or a kernel that lets everybody have user namespaces.
+/// A tmpfs in a mount namespace of its own: nothing is mounted on this machine, and it is gone when this is dropped. Only a program that
+/// [`SmallDisk::command`] starts sees it. Wants root, or a kernel that lets everybody have user namespaces.
 pub struct SmallDisk {
-    path: PathBuf,
-    _holder: Process,
-    _point: TempDir,
+    holder: String,
+    point: TempDir,
+    _process: Process,
 }
 
 impl SmallDisk {
@@ -37,18 +38,32 @@ impl SmallDisk {
             .arg(size.to_string())
             .arg(point.path());
         let holder = Process::start(&command)?;
-        let pid = holder.line(LIMIT)?;
-        let inside = point.path().strip_prefix("/")?;
         Ok(SmallDisk {
-            path: Path::new("/proc").join(pid.trim()).join("root").join(inside),
-            _holder: holder,
-            _point: point,
+            holder: holder.line(LIMIT)?.trim().to_owned(),
+            point,
+            _process: holder,
         })
     }
 
-    /// Where it is.
+    /// Where it is, for a program that sees it.
     pub fn path(&self) -> &Path {
-        &self.path
+        self.point.path()
+    }
+
+    /// A program that sees it.
+    pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new("nsenter");
+        command
+            .args([
+                "--target",
+                &self.holder,
+                "--user",
+                "--mount",
+                "--preserve-credentials",
+                "--",
+            ])
+            .arg(program);
+        command
     }
 
     /// Leaves not a byte.
@@ -74,7 +89,13 @@ impl SmallDisk {
         Ok(fs::remove_file(self.filler())?)
     }
 
+    /// Through `/proc`, which is good for a plain file; SQLite resolves the link and misses it.
     fn filler(&self) -> PathBuf {
-        self.path.join("filler")
+        let inside = self.path().strip_prefix("/").unwrap_or(self.path());
+        Path::new("/proc")
+            .join(&self.holder)
+            .join("root")
+            .join(inside)
+            .join("filler")
     }
 }

@@ -267,6 +267,17 @@ impl Storm {
             Fault::Late(Duration::from_millis(self.random.below(400))),
             Fault::Offline(Duration::from_millis(self.random.below(700))),
         ];
-        self.random.one_of(&faults).cloned()
+        // Only a part has bytes enough to tell that they do not move, and a checksum of what it carries.
+        let only_parts = |fault: &Fault| {
+            matches!(
+                fault,
+                Fault::NeverAnswer | Fault::StopReading { .. } | Fault::CorruptRequest
+            )
+        };
+        let possible: Vec<_> = faults
+            .iter()
+            .filter(|fault| asked == Asked::Part || !only_parts(fault))
+            .collect();
+        self.random.one_of(&possible).map(|fault| (*fault).clone())
     }
 }

@@ -45,8 +45,14 @@ pub(super) async fn start(folder: &Path, settings: Settings) -> Result<(Vec<Proc
     process::output(&mut program("ceph-osd", &["-i", "0", "--mkfs"]))?;
     let name = fs::read_to_string(folder.join("osd/fsid"))?;
     let patience = ["--connect-timeout", "60"];
-    process::output(program("ceph", &patience).args(["osd", "new", name.trim(), "0"]))
-        .map_err(|error| with_logs(&error.to_string(), folder))?;
+    let limit = Instant::now() + START_LIMIT;
+    // A monitor that has just begun to answer may still refuse (EPERM: no command descriptions yet). Repeating it does no harm.
+    while let Err(error) = process::output(program("ceph", &patience).args(["osd", "new", name.trim(), "0"])) {
+        if Instant::now() > limit {
+            return Err(with_logs(&error.to_string(), folder).into());
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
     processes.push(Process::start_server(
         &program("ceph-osd", &["-i", "0", "-f"]),
         &log("osd"),

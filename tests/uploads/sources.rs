@@ -123,7 +123,11 @@ impl Setting {
         );
         let stored = sha256_of_object(&self.server.access, KEY).await?;
         assert_eq!(stored, sha256_of_file(&order.file)?, "the object is the file");
-        assert_eq!(open_uploads(&self.server.access, KEY).await?, 0, "nothing is left open");
+        assert_eq!(
+            open_uploads(&self.server.access, KEY).await?.len(),
+            0,
+            "nothing is left open"
+        );
         Ok(())
     }
 }
@@ -158,7 +162,7 @@ async fn a_changed_file_is_refused_and_can_be_begun_anew() -> Result {
     let job = journal.jobs()?.pop().ok_or("no job")?;
     let claim = journal.claim(job.id)?.ok_or("claimed")?;
     let target = S3::new(order.access.config(false), http_client()?)?;
-    let anew = start_anew(&journal, &target, &claim, &job, &Retry::default()).await?;
+    let anew = start_anew(&journal, &target, &claim, &job, "{}", &Retry::default()).await?;
     assert_eq!((anew.state, anew.acknowledged), (JobState::Queued, 0));
     drop(claim);
     setting.arrives(&order).await
@@ -311,17 +315,50 @@ async fn a_full_disk_stops_the_upload_and_harms_nothing() -> Result {
         journal: disk.path().join("journal"),
         ..setting.order()?
     };
+    let path = setting.folder.path().join("order.json");
+    fs::write(&path, serde_json::to_vec(&order)?)?;
+    let start = || -> Result<tokio::process::Child> {
+        let mut command: tokio::process::Command = disk.command(env!("CARGO_BIN_EXE_sender")).into();
+        Ok(command
+            .arg(&path)
+            .stdout(std::process::Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()?)
+    };
     let full = (Some("journal_disk_full"), true);
     disk.fill()?;
-    let outcome = setting.go_on(&order).await?;
+    let outcome = end(start()?).await?;
     assert_eq!(told(&outcome), full, "before the first entry: {outcome:?}");
     disk.free()?;
-    let outcome = setting.meanwhile(&order, || disk.fill()).await?;
+
+    setting
+        .proxy
+        .play(vec![Rule::times(Asked::Part, u32::MAX, Fault::Hold)]);
+    let mut sender = start()?;
+    tokio::select! {
+        () = setting.proxy.held() => {}
+        status = sender.wait() => return Err(format!("it ended before: {status:?}").into()),
+    }
+    disk.fill()?;
+    setting.proxy.play(Script::default());
+    let outcome = end(sender).await?;
     assert_eq!(told(&outcome), full, "in the middle: {outcome:?}");
     assert!(
         sha256_of_object(&setting.server.access, KEY).await.is_err(),
         "nothing is finished of which there is no record"
     );
     disk.free()?;
-    setting.arrives(&order).await
+    let outcome = end(start()?).await?;
+    assert_eq!(
+        (outcome.code.as_deref(), outcome.state),
+        (None, Some(JobState::Done)),
+        "{outcome:?}"
+    );
+    let stored = sha256_of_object(&setting.server.access, KEY).await?;
+    assert_eq!(stored, sha256_of_file(&order.file)?);
+    Ok(())
+}
+
+async fn end(sender: tokio::process::Child) -> Result<Outcome> {
+    Ok(serde_json::from_slice(&sender.wait_with_output().await?.stdout)?)
 }
