@@ -117,19 +117,11 @@ const EXPECTED: &[Expected] = &[
         check: "the_clients_words",
         answer: "secret s3_signature, key s3_invalid_key, bucket s3_no_such_bucket, upload s3_no_such_upload, aborted s3_no_such_upload, \
                  nothing stored true",
-        otherwise: &[
-            (
-                Kind::Swift,
-                "secret s3_signature, key s3_signature, bucket s3_no_such_bucket, upload s3_no_such_upload, aborted s3_no_such_upload, \
+        otherwise: &[(
+            Kind::Swift,
+            "secret s3_signature, key s3_signature, bucket s3_no_such_bucket, upload s3_no_such_upload, aborted s3_no_such_upload, \
                  nothing stored true",
-            ),
-            // A fault: on ListParts NoSuchKey means that the upload is gone.
-            (
-                Kind::Radosgw,
-                "secret s3_signature, key s3_invalid_key, bucket s3_no_such_bucket, upload s3_rejected, aborted s3_rejected, \
-                 nothing stored true",
-            ),
-        ],
+        )],
     },
 ];
 
