@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lotse_cloud::{S3, http_client};
+use lotse_cloud::{S3, S3Timeouts, http_client};
 use lotse_transfer::{
     CancellationToken, JobState, Journal, JournalError, NewJob, PlanError, Retry, SendError, SourceError,
     SourceIdentity, Stall, Steering, Target as _,
@@ -45,6 +45,8 @@ pub struct Patience {
     pub stall_shortest: u64,
     /// and for the slowest.
     pub stall_longest: u64,
+    /// Longest that a request without a part may take.
+    pub request: u64,
 }
 
 impl Default for Patience {
@@ -55,6 +57,7 @@ impl Default for Patience {
             // A loaded machine's server takes a second for an answer.
             stall_shortest: 3_000,
             stall_longest: 20_000,
+            request: 6_000,
         }
     }
 }
@@ -132,7 +135,14 @@ pub async fn send(order: &Order, cancel: &CancellationToken) -> Result<Outcome> 
 }
 
 async fn attempt(order: &Order, cancel: &CancellationToken, outcome: &mut Outcome) -> std::result::Result<(), Error> {
-    let target = S3::new(order.access.config(false), http_client()?)?;
+    let mut target = S3::new(order.access.config(false), http_client()?)?;
+    if let Some(patience) = order.patience {
+        let request = Duration::from_millis(patience.request);
+        target = target.with_timeouts(S3Timeouts {
+            small: request,
+            complete: request,
+        });
+    }
     let journal = Journal::open(&order.journal)?;
     let mut known = journal.jobs()?.into_iter().find(|job| job.key == order.key);
     if known.is_none() {

@@ -53,17 +53,19 @@ pub(super) async fn start(folder: &Path, settings: Settings) -> Result<(Vec<Proc
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
-    processes.push(Process::start_server(
-        &program("ceph-osd", &["-i", "0", "-f"]),
-        &log("osd"),
-    )?);
-    let limit = Instant::now() + START_LIMIT;
+    let start_osd = || Process::start_server(&program("ceph-osd", &["-i", "0", "-f"]), &log("osd"));
+    let mut osd = start_osd()?;
     while !process::output(program("ceph", &patience).args(["osd", "stat"]))?.contains("1 up") {
+        // On a loaded machine it may ask before it has learnt the cluster's name; it is refused (EPERM, "wrong fsid") and ends.
+        if osd.still_runs().is_err() {
+            osd = start_osd()?;
+        }
         if Instant::now() > limit {
             return Err(with_logs("the OSD does not come up", folder).into());
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
+    processes.push(osd);
     processes.push(Process::start_server(
         &program("radosgw", &["-n", "client.rgw", "-f"]),
         &log("rgw"),

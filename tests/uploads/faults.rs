@@ -105,6 +105,15 @@ fn scenarios() -> Vec<Scenario> {
             PART,
         ),
         sent(
+            "an opening, a completion and a comparison that are never answered",
+            vec![
+                Rule::first(Begin, Fault::NeverAnswer),
+                Rule::first(Complete, Fault::NeverAnswer),
+                Rule::first(Head, Fault::NeverAnswer),
+            ],
+            0,
+        ),
+        sent(
             "nobody reads any more",
             vec![Rule::times(Part, 2, Fault::StopReading { after: PART / 4 })],
             2 * PART,

@@ -255,7 +255,7 @@ async fn the_same_file_in_a_new_place_of_the_disk_goes_on_and_another_one_does_n
     let setting = Setting::new().await?;
     let (order, _) = setting.begun().await?;
     let time = fs::metadata(&setting.file)?.modified()?;
-    fs::write(&copy_of(&setting), Random::new(2).bytes(usize::try_from(FILE)?))?;
+    fs::write(copy_of(&setting), Random::new(2).bytes(usize::try_from(FILE)?))?;
     File::options()
         .write(true)
         .open(copy_of(&setting))?
