@@ -7,6 +7,7 @@ use lotse_words::{RulePage, close_codes, rule};
 
 use crate::{
     USAGE,
+    report::columns,
     text::{Text, print_line},
 };
 
@@ -18,7 +19,7 @@ pub(crate) fn run(text: &Text, code: Option<&str>) -> ExitCode {
         }
         Some(code) => match rule(code) {
             Some(rule) => {
-                print_line(&RulePage::new(text, rule).lines(text).join("\n"));
+                print_line(&RulePage::new(text, rule).lines(text, columns()).join("\n"));
                 ExitCode::SUCCESS
             }
             None => unknown(text, code),

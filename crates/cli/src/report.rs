@@ -17,7 +17,7 @@ pub(crate) fn print(text: &Text, report: &Report) {
 }
 
 /// Columns of the terminal, but never so many that lines become hard to read.
-fn columns() -> usize {
+pub(crate) fn columns() -> usize {
     terminal_size::terminal_size().map_or(WIDTH, |(width, _)| usize::from(width.0).clamp(40, WIDTH))
 }
 

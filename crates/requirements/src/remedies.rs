@@ -172,9 +172,13 @@ pub(crate) fn remove_agent(subject: &Subject, kind: &str) -> Option<String> {
 }
 
 /// The file's name as one word of a shell, `./` before it so that neither an option nor one of QEMU's protocols is read
-/// out of it; `None` where a control character would make the command unreadable.
+/// out of it; `None` where a control character or a mark of direction would make the command another than it looks.
 pub(crate) fn file_word(name: &str) -> Option<String> {
-    if name.is_empty() || name.chars().any(char::is_control) {
+    let is_unseen = |character: char| {
+        character.is_control()
+            || matches!(character, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    if name.is_empty() || name.chars().any(is_unseen) {
         return None;
     }
     let plain = name

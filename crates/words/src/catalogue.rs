@@ -195,6 +195,36 @@ mod tests {
     }
 
     #[test]
+    fn every_sentence_that_this_room_uses_is_there() {
+        let english = Text::new(Language::English);
+        let families = [
+            "report_", "outlook_", "kind_", "script_", "html_", "mail_", "explain_", "docs_",
+        ];
+        let used: Vec<&str> = [
+            include_str!("docs.rs"),
+            include_str!("explain.rs"),
+            include_str!("html/mod.rs"),
+            include_str!("mail.rs"),
+            include_str!("script.rs"),
+            include_str!("text.rs"),
+            include_str!("worded.rs"),
+        ]
+        .iter()
+        .flat_map(|source| source.split('"'))
+        .filter(|word| {
+            families
+                .iter()
+                .any(|family| word.strip_prefix(family).is_some_and(|rest| !rest.is_empty()))
+        })
+        .filter(|word| !word.contains('{'))
+        .collect();
+        assert!(used.len() > 50, "the search for keys must find the keys");
+        for key in used {
+            assert!(english.find(key, []).is_some(), "{key} has no sentence");
+        }
+    }
+
+    #[test]
     fn both_catalogues_can_be_read_and_have_the_same_keys() {
         let [german, english] = Language::ALL.map(|language| {
             let mut keys: Vec<String> = Text::new(language).sentences.into_keys().collect();

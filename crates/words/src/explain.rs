@@ -2,7 +2,7 @@
 
 use lotse_requirements::{FindingKind, RULES, Rule, SHARED_REASONS};
 
-use crate::Text;
+use crate::{Text, wrap::wrapped};
 
 /// How alike two codes must be so that one is offered for the other, from 0 (nothing in common) to 1 (Jaro-Winkler).
 const ALIKE: f64 = 0.82;
@@ -57,14 +57,14 @@ impl RulePage {
         }
     }
 
-    /// The page as text.
-    pub fn lines(&self, text: &Text) -> Vec<String> {
+    /// The page as text of so many columns.
+    pub fn lines(&self, text: &Text, width: usize) -> Vec<String> {
         let mut lines = vec![
             format!("{}  [{}]", self.title, self.code),
             format!("  {}", self.kind_words),
             String::new(),
-            format!("  {}", self.why),
         ];
+        lines.extend(wrapped(&self.why, "  ", "  ", width));
         for (heading, entries) in [
             ("explain_answers", &self.answers),
             ("explain_shared", &answers(text, SHARED_REASONS)),
@@ -74,7 +74,8 @@ impl RulePage {
                 lines.extend([String::new(), text.get(heading)]);
             }
             for (code, sentence) in entries {
-                lines.extend([format!("  {code}"), format!("      {sentence}")]);
+                lines.push(format!("  {code}"));
+                lines.extend(wrapped(sentence, "      ", "      ", width));
             }
         }
         lines.extend([String::new(), text.get("explain_sources")]);
@@ -168,7 +169,7 @@ mod tests {
     fn every_rule_has_a_whole_page_in_both_languages() {
         for text in Language::ALL.map(Text::new) {
             for rule in RULES {
-                let page = RulePage::new(&text, rule).lines(&text).join("\n");
+                let page = RulePage::new(&text, rule).lines(&text, crate::WIDTH).join("\n");
                 for code in rule.reasons.iter().chain(rule.remedies).chain(rule.sources) {
                     assert!(page.contains(code), "{code} is missing:\n{page}");
                 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 pub fn plain(text: &str) -> String {
     let harmful = |character: char| {
         character.is_control()
-            || matches!(character, '\u{200e}' | '\u{200f}' | '\u{61c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+            || matches!(character, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
     text.chars()
         .map(|character| if harmful(character) { '\u{fffd}' } else { character })
