@@ -162,7 +162,7 @@ fn optional(source: &str) -> Option<String> {
 /// Names in fstab by its UUID what has a name of the old machine there.
 pub(crate) fn name_mounts_by_uuid() -> Vec<String> {
     vec![
-        r#"for device in $(awk '$1 ~ "^/dev/((sd|hd|vd|xvd|nvme|mmcblk)[a-z0-9]+|disk/by-(id|path)/.+)$" { print $1 }' /etc/fstab); do if uuid="$(blkid -s UUID -o value "$device")"; then sed -i "s@^$device[[:space:]]@UUID=$uuid @" /etc/fstab; fi; done"#
+        r#"for device in $(awk '$1 ~ "^/dev/((sd|hd|vd|xvd|nvme|mmcblk)[a-z0-9]+|disk/by-(id|path)/.+)$" { print $1 }' /etc/fstab); do if uuid="$(blkid -s UUID -o value "$device")"; then sed -i "s@^${device}[[:space:]]@UUID=$uuid @" /etc/fstab; fi; done"#
             .to_owned(),
     ]
 }
