@@ -317,3 +317,53 @@ fn how_a_filesystem_was_left_is_read_off_it() -> Result {
     }
     Ok(())
 }
+
+/// Whether the VM is reachable and lets its owner in.
+const ACCESS: &[&str] = &[
+    "ssh_key_login",
+    "firewall",
+    "sshd_configuration",
+    "login_account",
+    "login_name",
+    "ssh_port",
+    "host_keys",
+];
+
+#[test]
+fn the_owner_gets_into_systems_as_they_are_handed_out() -> Result {
+    for (file, user) in [
+        ("alma-9.raw", "almalinux"),
+        ("arch.raw", "arch"),
+        ("centos-6.raw", "centos"),
+        ("centos-7.raw", "centos"),
+        ("debian-11.qcow2", "debian"),
+        ("debian-12-kernel.qcow2", "debian"),
+        ("debian-13.qcow2", "debian"),
+        ("debian-lvm.raw", "debian"),
+        ("fedora-42.raw", "fedora"),
+        ("fedora-coreos.raw", "core"),
+        ("flatcar.raw", "core"),
+        ("gentoo.raw", "gentoo"),
+        ("opensuse-leap-15.6.raw", "opensuse"),
+        ("opensuse-tumbleweed.raw", "opensuse"),
+        ("rocky-8.raw", "rocky"),
+        ("ubuntu-24.04.raw", "ubuntu"),
+    ] {
+        assert_eq!(advice(file, ACCESS)?, [], "{file}");
+        assert_eq!(login(file)?.as_deref(), Some(user), "{file}");
+    }
+    // Its server is built without PAM, and cloud-init's own settings lock the user's password: so it is with Alpine.
+    let locked = ("fail".to_owned(), "login_account_locked".to_owned());
+    assert_eq!(advice("alpine-3.22.raw", ACCESS)?, [locked]);
+    Ok(())
+}
+
+/// The name to log in with, as the report has it.
+fn login(file: &str) -> Result<Option<String>> {
+    let output = Command::new(provided::lotse()?)
+        .args(["check", "--json"])
+        .arg(provided::fixture(file)?)
+        .output()?;
+    let report: Value = serde_json::from_slice(&output.stdout)?;
+    Ok(report["login"]["user"].as_str().map(str::to_owned))
+}

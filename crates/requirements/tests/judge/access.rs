@@ -545,6 +545,10 @@ fn only_keys_that_nothing_replaces_are_shared() {
     );
     assert_eq!(told(&with_host_keys(&[], None, None), "host_keys").0, Status::Fail);
 
+    let mut unknown = with_host_keys(&[], None, None);
+    unknown.facts.as_mut().unwrap().agent = Fact::Unknown(Unknown::new("file_too_large"));
+    assert_eq!(finding(&unknown, "host_keys"), None, "who would make them is not known");
+
     let other = with_sshd(|sshd| {
         sshd.host_keys = Fact::Known(HostKeys {
             files: vec!["/etc/ssh/own_key".to_owned()],

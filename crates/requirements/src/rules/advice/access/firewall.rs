@@ -33,6 +33,8 @@ pub(in crate::rules) const RULE: Rule = Rule {
 
 fn judge(subject: &Subject) -> Option<Finding> {
     let (facts, _) = advice::unix(subject)?;
+    // Without a server nothing waits behind a firewall, and the requirements tell that.
+    server(facts)?;
     let firewall = match &facts.firewall {
         Fact::Known(firewall) => firewall,
         Fact::Unknown(unknown) => return Some(Finding::advice_unknown(RULE.code, unknown)),

@@ -38,6 +38,10 @@ fn judge(subject: &Subject) -> Option<Finding> {
         Fact::Known(keys) => keys,
         Fact::Unknown(unknown) => return Some(Finding::advice_unknown(RULE.code, unknown)),
     };
+    if let Fact::Unknown(_) = facts.agent {
+        // Who would make or replace them is not known, and a requirement tells that already.
+        return None;
+    }
     let by_cloud_init = match acting_agent(facts).filter(|agent| agent.kind == "cloud-init") {
         Some(_) => match switches(facts) {
             Some(switches) if switches.sets_keys.value => Some(&switches.ssh_deletekeys),

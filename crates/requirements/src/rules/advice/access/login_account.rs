@@ -72,8 +72,10 @@ fn judge(subject: &Subject) -> Option<Finding> {
     for cause in causes.iter().skip(1) {
         finding = finding.detail(cause.reason);
     }
-    for cause in &causes {
-        finding = finding.evidence(&cause.evidence);
+    for place in causes.iter().flat_map(|cause| &cause.evidence) {
+        if !finding.evidence.contains(place) {
+            finding = finding.evidence(std::slice::from_ref(place));
+        }
     }
     let commands = causes.iter().filter_map(|cause| cause.command.clone()).collect();
     let shell = owner.login.shell.as_ref().map_or("", |shell| shell.path.as_str());
