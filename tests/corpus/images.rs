@@ -367,3 +367,80 @@ fn login(file: &str) -> Result<Option<String>> {
     let report: Value = serde_json::from_slice(&output.stdout)?;
     Ok(report["login"]["user"].as_str().map(str::to_owned))
 }
+
+/// What is told of the program that sets a VM up, besides the two requirements.
+const AGENT: &[&str] = &[
+    "ignition_platform",
+    "cloud_init_instance",
+    "cloud_init_seed",
+    "cloud_init_skipped_files",
+    "cloud_init_hostname",
+    "cloud_init_password_login",
+    "other_agents",
+];
+
+#[test]
+fn only_what_was_in_use_or_made_for_another_place_is_told_about_its_set_up() -> Result {
+    let told = [
+        ("debian-used.qcow2", "warning", "cloud_init_instance_left"),
+        // Made for QEMU: Ignition would ask its firmware, and never look at a config drive.
+        ("fedora-coreos.raw", "fail", "ignition_platform_other"),
+        ("flatcar.raw", "warning", "ignition_platform_not_named"),
+    ];
+    for image in IMAGES {
+        let told = told.iter().filter(|(file, ..)| *file == image.file);
+        let expected: Vec<_> = told
+            .map(|(_, status, reason)| ((*status).to_owned(), (*reason).to_owned()))
+            .collect();
+        assert_eq!(advice(image.file, AGENT)?, expected, "{}", image.file);
+    }
+    Ok(())
+}
+
+/// The rule stays ccloud³'s; a person who uploads a stock image learns what will come of it.
+#[test]
+fn the_datasource_order_of_stock_images_tells_what_will_come_of_it() -> Result {
+    for (file, reason, effect) in [
+        (
+            "debian-11.qcow2",
+            "datasource_order_nocloud_first_built_in",
+            "datasource_order_effect_identify",
+        ),
+        (
+            "debian-12.qcow2",
+            "datasource_order_nocloud_first_built_in",
+            "datasource_order_effect_identify",
+        ),
+        (
+            "debian-13.qcow2",
+            "datasource_order_nocloud_first_built_in",
+            "datasource_order_effect_identify",
+        ),
+        (
+            "ubuntu-24.04.raw",
+            "datasource_order_nocloud_first",
+            "datasource_order_effect_identify",
+        ),
+        (
+            "alpine-3.22.raw",
+            "datasource_order_nocloud_first",
+            "datasource_order_effect_nothing_there",
+        ),
+    ] {
+        let output = Command::new(provided::lotse()?)
+            .args(["check", "--json"])
+            .arg(provided::fixture(file)?)
+            .output()?;
+        let report: Value = serde_json::from_slice(&output.stdout)?;
+        let findings = report["findings"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let order = findings.iter().find(|finding| finding["code"] == "datasource_order");
+        let order = order.ok_or("every report has the order")?;
+        assert_eq!(order["status"], "warning", "{file}");
+        assert_eq!(
+            (&order["reason"], &order["details"][0]),
+            (&reason.into(), &effect.into()),
+            "{file}"
+        );
+    }
+    Ok(())
+}

@@ -19,7 +19,7 @@ pub(in crate::rules) const RULE: Rule = Rule {
         "cloud_init_seed_not_taken",
         "cloud_init_seed_open",
     ],
-    remedies: &["remove_seed", "remove_seed_by_hand"],
+    remedies: &["put_config_drive_before_seed", "remove_seed_by_hand"],
     judge,
 };
 
@@ -49,36 +49,24 @@ fn judge(subject: &Subject) -> Option<Finding> {
     let remedy = if commands.is_empty() {
         "remove_seed_by_hand"
     } else {
-        "remove_seed"
+        "put_config_drive_before_seed"
     };
     Some(finding.evidence(seeds).remedy(remedy, commands))
 }
 
-/// Removes what can be named, and puts ConfigDrive first where something stays: a filesystem's label, a setting. Empty
-/// where that does not help.
+/// ConfigDrive goes before the settings, which stay: what lies there may be somebody's only copy. Empty where that does not
+/// help.
 fn commands(subject: &Subject, seeds: &[Evidence], sources: Option<&Datasources>) -> Vec<String> {
     let is_word = |seed: &Evidence| seed.value.as_deref().is_some_and(|value| value.starts_with("ds="));
-    let is_folder = |seed: &Evidence| {
-        matches!(
-            seed.path.as_deref(),
-            Some("/var/lib/cloud/seed/nocloud" | "/var/lib/cloud/seed/nocloud-net")
-        )
-    };
+    let drop_in = sources.and_then(|sources| remedies::cloud_init::put_config_drive_first(subject, sources));
+    let Some((_, drop_in)) = drop_in else { return Vec::new() };
     let mut commands = Vec::new();
     if seeds.iter().any(is_word) {
-        let words = remove_words(subject, &[Word::Named("ds")]);
-        if words.is_empty() {
-            return Vec::new();
+        commands = remove_words(subject, &[Word::Named("ds")]);
+        if commands.is_empty() {
+            return commands;
         }
-        commands.extend(words);
     }
-    if seeds.iter().any(is_folder) {
-        commands.push("rm -rf /var/lib/cloud/seed/nocloud /var/lib/cloud/seed/nocloud-net".to_owned());
-    }
-    if seeds.iter().any(|seed| !is_word(seed) && !is_folder(seed)) {
-        let drop_in = sources.and_then(|sources| remedies::cloud_init::put_config_drive_first(subject, sources));
-        let Some((_, drop_in)) = drop_in else { return Vec::new() };
-        commands.push(drop_in);
-    }
+    commands.push(drop_in);
     commands
 }
