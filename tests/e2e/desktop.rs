@@ -155,6 +155,10 @@ impl Desktop {
     /// # Errors
     /// When no such dialog opens within 20 seconds.
     pub fn answer_file_dialog(&self, title: &str, path: &Path) -> Result {
+        self.answer_dialog(title, path, &["ctrl+l", "ctrl+a", "ctrl+v", "Return"])
+    }
+
+    fn answer_dialog(&self, title: &str, path: &Path, pressed: &[&str]) -> Result {
         let dialog = self.find_window(title)?;
         // Pasted, not typed: for a letter that is not on the keyboard xdotool changes the keyboard, and under load the letter goes missing.
         let mut clipboard = self.python("clipboard.py");
@@ -162,10 +166,47 @@ impl Desktop {
         clipboard.line(STARTS_WITHIN)?;
         let mut keys = self.command("xdotool");
         keys.args(["windowactivate", "--sync", &dialog]);
-        for key in ["ctrl+l", "ctrl+a", "ctrl+v", "Return"] {
+        for key in pressed {
             keys.args(["key", key, "sleep", "0.3"]);
         }
         process::output(&mut keys).map(drop)
+    }
+
+    /// Enters a path into the open dialog for saving of this title and confirms.
+    ///
+    /// # Errors
+    /// When no such dialog opens within 20 seconds.
+    pub fn answer_save_dialog(&self, title: &str, path: &Path) -> Result {
+        // The name's field has the focus; what is pasted over it may be a whole path.
+        self.answer_dialog(title, path, &["ctrl+a", "ctrl+v", "Return"])
+    }
+
+    /// Makes a program of its own the desktop's mail program: it writes down what it is asked to open.
+    ///
+    /// # Errors
+    /// When its files cannot be written.
+    pub fn take_mail(&self) -> Result<TakenMail> {
+        let link = self.folder.path().join("mail-link");
+        let program = self.folder.path().join("mail-program");
+        fs::write(
+            &program,
+            format!("#!/bin/sh\nprintf %s \"$1\" > '{}'\n", link.display()),
+        )?;
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o700))?;
+        let applications = self.folder.path().join("data/applications");
+        fs::create_dir_all(&applications)?;
+        fs::write(
+            applications.join("test-mail.desktop"),
+            format!(
+                "[Desktop Entry]\nType=Application\nName=Mail\nExec={} %u\nMimeType=x-scheme-handler/mailto;\n",
+                program.display()
+            ),
+        )?;
+        fs::write(
+            self.folder.path().join("config/mimeapps.list"),
+            "[Default Applications]\nx-scheme-handler/mailto=test-mail.desktop\n",
+        )?;
+        Ok(TakenMail { link })
     }
 
     /// Drags files from another program onto a place of the display and lets go.
@@ -240,6 +281,29 @@ impl Desktop {
         let mut command = self.command(PYTHON);
         command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("e2e").join(script));
         command
+    }
+}
+
+/// What the desktop's mail program was asked to open.
+#[derive(Debug)]
+pub struct TakenMail {
+    link: PathBuf,
+}
+
+impl TakenMail {
+    /// The link; waits for it.
+    ///
+    /// # Errors
+    /// When nothing was opened within 20 seconds.
+    pub fn link(&self) -> Result<String> {
+        let limit = std::time::Instant::now() + STARTS_WITHIN;
+        loop {
+            match fs::read_to_string(&self.link) {
+                Ok(link) if !link.is_empty() => return Ok(link),
+                _ if std::time::Instant::now() > limit => return Err("no mail program was opened".into()),
+                _ => std::thread::sleep(Duration::from_millis(100)),
+            }
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use fantoccini::elements::Element;
 use lotse_tests::{
     Result,
     e2e::{desktop::Desktop, window::Window},
-    provided::{fixture, imagelotse},
+    provided::{fixture, imagelotse, lotse},
     stored::{sha256_of_file, sha256_of_image},
 };
 use serde_json::{Value, json};
@@ -182,6 +182,20 @@ async fn uploads_are_cancelled_one_by_one_and_all_at_once_and_leave_nothing() ->
     }
     press(&window, "transfers-button").await?;
     wait_for(&window, "[data-testid=\"upload-row\"]", 3).await?;
+    press(&window, "pause-all").await?;
+    wait_for(&window, "[data-testid=\"upload-row\"][data-state=\"paused\"]", 3).await?;
+    press(&window, "open-upload-settings").await?;
+    press(&window, "settings-limit").await?;
+    press(&window, "settings-hours").await?;
+    window.element(&by_id("settings-until")).await?;
+    assert_accessible(&window, "paused uploads and their settings").await?;
+    picture(&desktop, &window, "uploads-settings-en.png").await?;
+    // Always, or the night would decide whether this test ends; slow enough to be seen.
+    press(&window, "settings-hours").await?;
+    press(&window, "open-upload-settings").await?;
+    press(&window, "resume-all").await?;
+    wait_for(&window, "[data-testid=\"upload-row\"][data-state=\"paused\"]", 0).await?;
+    assert_accessible(&window, "uploads under way").await?;
     picture(&desktop, &window, "uploads-en.png").await?;
     press(&window, "cancel-upload").await?;
     press(&window, "question-yes").await?;
@@ -243,9 +257,9 @@ async fn the_dialog_opens_a_broken_image_and_the_window_speaks_german() -> Resul
     desktop.answer_file_dialog("Images auswählen", &image)?;
     window.text_with(&by_id("verdict"), "nicht funktionieren").await?;
     let finding = window
-        .text_with(&by_id("finding-sshd_enabled"), "systemctl enable ssh")
+        .text_with(&by_id("finding-sshd_installed"), "openssh-server")
         .await?;
-    assert!(finding.contains("SSH"), "{finding}");
+    assert!(finding.contains("ccloud³ verlangt"), "who asks for it: {finding}");
     assert_accessible(&window, "a report with problems, German").await?;
     picture(&desktop, &window, "findings-de.png").await?;
 
@@ -259,6 +273,63 @@ async fn the_dialog_opens_a_broken_image_and_the_window_speaks_german() -> Resul
     picture(&desktop, &window, "findings-dark-de.png").await?;
     let theme: Value = window.page().execute(&format!("return {dark}"), vec![]).await?;
     assert_eq!(theme, json!("dark"), "the switch holds");
+    window.close().await
+}
+
+/// As the program itself makes it of the same file.
+fn exported(image: &Path, form: &str) -> Result<String> {
+    let lotse = std::process::Command::new(lotse()?)
+        .args(["--lang", "de", "check", "--as", form])
+        .arg(image)
+        .output()?;
+    Ok(String::from_utf8(lotse.stdout)?)
+}
+
+#[tokio::test]
+async fn a_report_leaves_as_script_page_mail_and_copied_command() -> Result {
+    let desktop = Desktop::start_in("de_DE.UTF-8")?;
+    let image = own_file(&desktop, "no-sshd.qcow2", "ohne sshd.qcow2")?;
+    let drafted = desktop.take_mail()?;
+    let window = open(&desktop).await?;
+    window.drop_files(&[&image], &by_id("drop-zone")).await?;
+    window.element(&by_id("report-actions")).await?;
+
+    press(&window, "save-script").await?;
+    let script = desktop.home().join("Reparatur für später.sh");
+    desktop.answer_save_dialog("Reparatur-Skript speichern", &script)?;
+    window
+        .text_with(&by_id("report-done"), "Reparatur für später.sh")
+        .await?;
+    assert_eq!(
+        fs::read_to_string(&script)?,
+        exported(&image, "script")?,
+        "the window's script is the command line's"
+    );
+
+    press(&window, "save-report").await?;
+    picture(&desktop, &window, "save-report-de.png").await?;
+    press(&window, "save-html").await?;
+    let page = desktop.home().join("Bericht.html");
+    desktop.answer_save_dialog("Bericht speichern", &page)?;
+    window.text_with(&by_id("report-done"), "Bericht.html").await?;
+    let html = fs::read_to_string(&page)?;
+    for shown in ["<!doctype html>", "ohne sshd.qcow2", "openssh-server"] {
+        assert!(
+            html.to_lowercase().contains(&shown.to_lowercase()),
+            "the page shows {shown}"
+        );
+    }
+
+    press(&window, "mail-report").await?;
+    window.text_with(&by_id("report-done"), "E-Mail-Programm").await?;
+    let link = drafted.link()?;
+    assert!(link.starts_with("mailto:technik@centron.de?"), "{link}");
+    assert!(link.contains("ohne%20sshd"), "the image is named: {link}");
+
+    let copy = "[data-testid=\"finding-sshd_installed\"] .commands button";
+    window.element(copy).await?.click().await?;
+    window.text_with(copy, "Kopiert").await?;
+    assert_accessible(&window, "a report that was handed on").await?;
     window.close().await
 }
 
