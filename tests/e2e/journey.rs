@@ -100,6 +100,7 @@ async fn a_dropped_image_is_checked_sent_and_arrives() -> Result {
     window.page().refresh().await?;
     window.drop_files(&[&image], &by_id("drop-zone")).await?;
     window.element(&by_id("verdict")).await?;
+    picture(&desktop, &window, "report-en.png").await?;
     // Where there is much to tell, what only may matter is folded.
     let fold = "[data-testid=\"finding-datasource_order\"] button[aria-expanded=\"false\"]";
     if let Ok(title) = window.page().find(fantoccini::Locator::Css(fold)).await {
@@ -110,7 +111,6 @@ async fn a_dropped_image_is_checked_sent_and_arrives() -> Result {
         .await?;
     assert!(place.contains("NoCloud"), "what stands there is shown: {place}");
     assert_accessible(&window, "the report").await?;
-    picture(&desktop, &window, "report-en.png").await?;
 
     let name = window.element(&by_id("details-name")).await?;
     assert_eq!(
