@@ -222,7 +222,7 @@ impl Sending<'_> {
                 Stop::Lost(error) => {
                     tracing::warn!(job = %self.job.id.0, code = error.code, "upload lost by the target, beginning anew");
                     repairs += 1;
-                    self.write(Journal::forget_parts).await?;
+                    self.give_up_lost().await?;
                 }
                 Stop::Away(error) => {
                     let now = self.arrivals.load(Ordering::Relaxed);
@@ -232,6 +232,17 @@ impl Sending<'_> {
                 }
             }
         }
+    }
+
+    /// Forgets an upload that the target says it does not know. Should it know it all the same, it need not keep it for ever.
+    async fn give_up_lost(&self) -> Result<(), SendError> {
+        let job = self.job_now().await?;
+        if let Some(upload_id) = &job.upload_id
+            && let Err(error) = self.target.abort(&job.key, upload_id).await
+        {
+            tracing::info!(code = error.code, "the lost upload could not be removed");
+        }
+        self.write(Journal::forget_parts).await
     }
 
     /// Waits before the look with this number whether the target is there again.
@@ -446,14 +457,26 @@ impl Sending<'_> {
         }
     }
 
-    /// Compares the finished object with what was sent: its size and its mark, made of the MD5s of what was read.
+    /// Compares the finished object with what was sent: its size and its mark, made of the MD5s of what was read. What differs is asked
+    /// for twice: an answer may be damaged on its way.
     async fn compare(&self, job: &Job, parts: &[JournalPart]) -> Result<Result<StoredObject, SendError>, Stop> {
         let expected = multipart_etag(parts.iter().map(|part| &part.md5));
-        let found = self.brief(|| self.target.stored(&job.key)).await?;
-        Ok(match found {
-            Some(object) if object.size == job.source.size && object.etag.eq_ignore_ascii_case(&expected) => Ok(object),
-            other => Err(SendError::object_mismatch(job.source.size, &expected, other.as_ref())),
-        })
+        let mut found = None;
+        for _ in 0..2 {
+            found = self.brief(|| self.target.stored(&job.key)).await?;
+            match &found {
+                Some(object) if object.size == job.source.size && object.etag.eq_ignore_ascii_case(&expected) => {
+                    return Ok(Ok(object.clone()));
+                }
+                Some(_) => {}
+                None => break,
+            }
+        }
+        Ok(Err(SendError::object_mismatch(
+            job.source.size,
+            &expected,
+            found.as_ref(),
+        )))
     }
 
     /// A small request, repeated a few times: whether to wait longer is decided above it.

@@ -268,8 +268,16 @@ async fn an_upload_that_the_target_forgot_begins_anew_but_not_for_ever() {
 #[tokio::test]
 async fn an_object_that_differs_is_never_passed_off_as_sent() {
     let upload = Upload::of(500);
-    // Opening, part, list, completion; then the look at the object.
-    let target = upload.target(&[Fault::None, Fault::None, Fault::None, Fault::None, Fault::WrongEtag]);
+    // Opening, part, list, completion; then the look at the object, and another one.
+    let mut faults = vec![Fault::None; 4];
+    faults.push(Fault::WrongEtag);
+    let target = upload.target(&faults);
+    upload.send(&target).await.unwrap();
+    assert_eq!(target.begun(), 1, "an answer that was damaged once is asked for again");
+
+    let upload = Upload::of(500);
+    faults.push(Fault::WrongEtag);
+    let target = upload.target(&faults);
     let error = upload.send(&target).await.unwrap_err();
     assert_eq!((error.code, error.retryable), ("object_mismatch", true));
     assert_eq!(error.params["found_size"], "500");
