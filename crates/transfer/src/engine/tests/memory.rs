@@ -3,12 +3,14 @@
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
     sync::Mutex,
+    time::Duration,
 };
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::StreamExt;
 use md5::{Digest, Md5};
+use tokio::sync::Notify;
 
 use crate::{
     body::PartBody,
@@ -47,6 +49,9 @@ struct State {
 
 pub(super) struct Memory {
     pub(super) max_concurrent: u32,
+    /// The first part is answered when another one is on its way beside it.
+    pub(super) first_waits: bool,
+    company: Notify,
     /// To look up whether a part that is sent had been acknowledged before.
     journal: Journal,
     job: JobId,
@@ -61,6 +66,8 @@ impl Memory {
         };
         Memory {
             max_concurrent: 10,
+            first_waits: false,
+            company: Notify::new(),
             journal: journal.clone(),
             job,
             state: Mutex::new(state),
@@ -221,11 +228,18 @@ impl Target for Memory {
             "the upload's id must be on disk before a part is sent"
         );
         assert_eq!(<[u8; 16]>::from(Md5::digest(&data)), md5);
-        {
+        let is_first = {
             let mut state = self.state.lock().unwrap();
             state.in_flight += 1;
             state.most_in_flight = state.most_in_flight.max(state.in_flight);
             state.puts.push(number);
+            state.puts.len() == 1
+        };
+        if self.first_waits && is_first {
+            // An engine that sends one after the other must fail the test, not hang it.
+            _ = tokio::time::timeout(Duration::from_secs(20), self.company.notified()).await;
+        } else {
+            self.company.notify_one();
         }
         let result = self
             .request(|state, fault| {

@@ -193,6 +193,7 @@ proptest! {
 async fn an_undisturbed_upload_sends_every_part_once_and_few_at_a_time() {
     let upload = Upload::of(9_500);
     let mut target = upload.target(&[]);
+    target.first_waits = true;
     let sent = upload.send(&target).await.unwrap();
     upload.assert_arrived(&sent, &target);
     let mut puts = target.puts();
