@@ -42,9 +42,9 @@ impl Awake {
     fn hold() -> Self {
         let (held, released) = mpsc::channel();
         let spawned = thread::Builder::new().name("keep-awake".to_owned()).spawn(move || {
+            // From falling asleep by itself only: whoever sends it to sleep is obeyed, an upload survives that.
             let lock = keepawake::Builder::default()
                 .idle(true)
-                .sleep(true)
                 .app_name("Imagelotse")
                 .app_reverse_domain("de.imagelotse.desktop")
                 .reason("Imagelotse")
