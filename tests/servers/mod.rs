@@ -101,6 +101,7 @@ impl Access {
             bucket: self.bucket.clone(),
             access_key: self.access_key.clone(),
             secret_key: Secret::new(self.secret_key.clone()),
+            addressing: lotse_cloud::Addressing::Path,
             public_read,
         }
     }

@@ -1,6 +1,8 @@
 //! What crosses to the window: data, event names and errors as codes, with their TypeScript declarations. Sentences
 //! never cross: the window makes them from codes and parameters.
 
+mod connections;
+mod staging;
 mod typescript;
 
 use std::{
@@ -14,6 +16,11 @@ use lotse_transfer::{JobFailure, JobState};
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+pub use connections::{
+    Addressing, Connection, ConnectionDraft, ConnectionKind, ObjectStorage, PublicBy, SecretPlace, SecretSource,
+    TestOutcome, TestStep, TestStepKind, TypedSecret,
+};
+pub use staging::{HandOver, StagingKind, StagingList, StagingObject, Unreachable};
 pub use typescript::bindings;
 
 /// Event: files were dropped on the window. Payload: [`DroppedFiles`].
@@ -24,6 +31,9 @@ pub const DRAG_OVER: &str = "drag-over";
 
 /// Event: the uploads have moved on. Payload: all of them, as the command `uploads` returns them.
 pub const UPLOADS: &str = "uploads";
+
+/// Event: a step of a connection's test has ended. Payload: [`TestStep`].
+pub const CONNECTION_TEST: &str = "connection-test";
 
 /// A path as it can cross to the window, which knows text only: what is no Unicode in it becomes U+FFFD. Such a file cannot be
 /// found again by this path; [`CheckedFile`]'s command tells that by its own code.
@@ -313,38 +323,6 @@ impl From<UploadRequest> for lotse_app::UploadRequest {
             path: request.path,
             connection: request.connection,
             details: request.details.into(),
-        }
-    }
-}
-
-/// What a connection is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
-#[serde(rename_all = "snake_case")]
-pub enum ConnectionKind {
-    /// The embedded cloud: nothing leaves this computer.
-    Practice,
-}
-
-/// A connection that images can be sent to.
-#[derive(Debug, Clone, Serialize, TS)]
-pub struct Connection {
-    /// Names it in calls.
-    pub id: String,
-    /// What it is.
-    pub kind: ConnectionKind,
-    /// Regions that take images, the preset first.
-    pub regions: Vec<String>,
-}
-
-impl From<lotse_app::Connection> for Connection {
-    fn from(connection: lotse_app::Connection) -> Self {
-        let kind = match connection.kind {
-            lotse_app::ConnectionKind::Practice => ConnectionKind::Practice,
-        };
-        Self {
-            id: connection.id,
-            kind,
-            regions: connection.regions,
         }
     }
 }

@@ -7,9 +7,11 @@ use lotse_requirements::{
 use ts_rs::{Config, TS};
 
 use crate::{
-    ApiError, CheckedFile, Connection, ConnectionKind, Distribution, DragOver, DroppedFiles, ExportFormat,
-    ExportRequest, Hours, Image, ImageDetails, ImageList, Language, Settings, Suggested, TimeLeft, TimeUnit, Upload,
-    UploadRequest, UploadState,
+    Addressing, ApiError, CheckedFile, Connection, ConnectionDraft, ConnectionKind, Distribution, DragOver,
+    DroppedFiles, ExportFormat, ExportRequest, HandOver, Hours, Image, ImageDetails, ImageList, Language,
+    ObjectStorage, PublicBy, SecretPlace, SecretSource, Settings, StagingKind, StagingList, StagingObject, Suggested,
+    TestOutcome, TestStep, TestStepKind, TimeLeft, TimeUnit, TypedSecret, Unreachable, Upload, UploadRequest,
+    UploadState,
 };
 
 /// The content of `ui/src/lib/generated/bindings.ts`.
@@ -53,8 +55,18 @@ pub fn bindings() -> String {
         ExportFormat,
         ExportRequest,
         UploadRequest,
+        Addressing,
+        PublicBy,
+        SecretPlace,
+        ObjectStorage,
+        TypedSecret,
+        SecretSource,
+        ConnectionDraft,
         ConnectionKind,
         Connection,
+        TestStepKind,
+        TestOutcome,
+        TestStep,
         UploadState,
         TimeUnit,
         TimeLeft,
@@ -63,6 +75,11 @@ pub fn bindings() -> String {
         Settings,
         Image,
         ImageList,
+        HandOver,
+        StagingKind,
+        StagingObject,
+        Unreachable,
+        StagingList,
         DroppedFiles,
         DragOver,
     );

@@ -46,8 +46,9 @@ pub struct ImageList {
 
 pub(crate) async fn list(connection: &OpenConnection) -> Result<ImageList, Error> {
     let mut images = Vec::new();
-    for region in connection.openstack.regions() {
-        let found = connection.openstack.images(&region)?.list().await?;
+    let openstack = connection.openstack()?;
+    for region in openstack.regions() {
+        let found = openstack.images(&region)?.list().await?;
         images.extend(found.into_iter().map(|image| in_region(image, &region)));
     }
     let total_size = images

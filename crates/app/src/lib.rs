@@ -11,21 +11,28 @@ mod facts;
 mod images;
 mod rate;
 mod saving;
+mod secrets;
 mod settings;
+mod staging;
 mod uploads;
 
 pub use check::{Checked, check};
-pub use connections::{Connection, ConnectionKind, PRACTICE};
+pub use connections::{
+    Connection, ConnectionKind, Draft, ObjectStorage, PRACTICE, SecretSource, TestOutcome, TestStep, TestStepKind,
+};
 pub use details::{Distribution, ImageDetails, Suggestion};
 pub use environment::{Awake, Environment, SystemEnvironment, data_folder};
 pub use error::Error;
 pub use export::{ExportFormat, export};
 pub use facts::facts;
 pub use images::{Image, ImageList};
+pub use lotse_cloud::{Addressing, PublicBy, Secret};
 pub use lotse_words::Language;
 pub use rate::{TimeLeft, TimeUnit};
 pub use saving::{report_file_name, save_text};
+pub use secrets::SecretPlace;
 pub use settings::{MOST_AT_ONCE, SLOWEST_LIMIT, Settings};
+pub use staging::{HandOver, StagingKind, StagingList, StagingObject};
 pub use uploads::{Hours, Upload, UploadRequest, UploadState, Uploads, upload_id};
 
 use std::{path::Path, sync::Arc};
@@ -57,10 +64,34 @@ impl App {
         self.connections.list().await
     }
 
+    /// Keeps a new connection, or changes the one with this id.
+    ///
+    /// # Errors
+    /// Code `connection_unknown`; `secret_needed` and the other codes of secrets; `settings_not_written`. Nothing changes then.
+    pub async fn save_connection(&self, id: Option<&str>, draft: &Draft) -> Result<Connection, Error> {
+        self.connections.save(id, draft).await
+    }
+
+    /// Removes a connection and its secret; what is in its bucket stays.
+    ///
+    /// # Errors
+    /// Code `connection_unknown`.
+    pub async fn remove_connection(&self, id: &str) -> Result<(), Error> {
+        self.connections.remove(id).await
+    }
+
+    /// Takes the secret that a connection needs.
+    ///
+    /// # Errors
+    /// Code `connection_unknown`; the codes of secrets.
+    pub async fn sign_in(&self, connection: &str, secret: &Secret) -> Result<(), Error> {
+        self.connections.sign_in(connection, secret).await
+    }
+
     /// Every image of a connection, in all its regions.
     ///
     /// # Errors
-    /// Code `connection_unknown`, or when the service cannot be asked.
+    /// Code `connection_unknown`, `connection_without_images` behind an object storage alone, or when the service cannot be asked.
     pub async fn images(&self, connection: &str) -> Result<ImageList, Error> {
         images::list(&*self.connections.open(connection).await?).await
     }

@@ -13,7 +13,7 @@ pub use self::{
     http::http_client,
     openstack::{Glance, Image, KeystoneConfig, NewImage, OpenStack, Task, TaskStatus},
     range::RangeFile,
-    s3::{S3, S3Config, S3Timeouts},
+    s3::{Addressing, PublicBy, S3, S3Config, S3Timeouts},
     secret::Secret,
 };
 

@@ -16,6 +16,7 @@ fn s3_config(practice: &PracticeCloud) -> S3Config {
         bucket: access.bucket.clone(),
         access_key: access.access_key.clone(),
         secret_key: Secret::new(access.secret_key.clone()),
+        addressing: lotse_cloud::Addressing::Path,
         public_read: true,
     }
 }

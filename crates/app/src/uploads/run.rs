@@ -186,7 +186,7 @@ async fn import(connection: &OpenConnection, job: &Job, image: &str, steering: &
         disk_format,
     } = serde_json::from_str(&job.details).map_err(|cause| unreadable(&cause))?;
     let id = Uuid::parse_str(image).map_err(|cause| unreadable(&cause))?;
-    let glance: Glance = connection.openstack.images(&details.region)?;
+    let glance: Glance = connection.openstack()?.images(&details.region)?;
     let properties = images::properties(&details).collect();
     // An image that an earlier, interrupted try made is found again by its id.
     let made = glance
@@ -230,7 +230,11 @@ pub(super) async fn clean_up(inner: &Inner, job: &Job) -> Result<(), Error> {
     if let (Some(image), Ok(details)) = (&job.image_id, serde_json::from_str::<JobDetails>(&job.details))
         && let Ok(id) = Uuid::parse_str(image)
     {
-        connection.openstack.images(&details.image.region)?.delete(id).await?;
+        connection
+            .openstack()?
+            .images(&details.image.region)?
+            .delete(id)
+            .await?;
     }
     Ok(())
 }

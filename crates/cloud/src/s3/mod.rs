@@ -3,6 +3,7 @@
 
 mod clock;
 mod error;
+mod manner;
 mod xml;
 
 use std::{
@@ -32,6 +33,7 @@ use rusty_s3::{
 };
 use url::Url;
 
+pub use self::manner::{Addressing, PublicBy};
 use self::{
     clock::Clock,
     error::{error, odd_answer, refusal},
@@ -61,6 +63,8 @@ pub struct S3Config {
     pub access_key: String,
     /// Secret key.
     pub secret_key: Secret,
+    /// Where the bucket stands in addresses.
+    pub addressing: Addressing,
     /// Make the object readable for everybody who knows its address (`x-amz-acl: public-read`).
     pub public_read: bool,
 }
@@ -110,7 +114,11 @@ impl S3 {
     /// `s3_endpoint_invalid` if the endpoint is no HTTP address.
     pub fn new(config: S3Config, http: Client) -> Result<S3, CloudError> {
         let endpoint = config.endpoint.clone();
-        let bucket = Bucket::new(endpoint, UrlStyle::Path, config.bucket, config.region).map_err(|cause| {
+        let style = match config.addressing {
+            Addressing::Path => UrlStyle::Path,
+            Addressing::VirtualHost => UrlStyle::VirtualHost,
+        };
+        let bucket = Bucket::new(endpoint, style, config.bucket, config.region).map_err(|cause| {
             CloudError::new("s3_endpoint_invalid")
                 .with("endpoint", &config.endpoint)
                 .with("reason", &cause)

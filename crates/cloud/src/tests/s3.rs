@@ -14,6 +14,7 @@ fn client(endpoint: Url, public_read: bool) -> S3 {
         bucket: "staging".to_owned(),
         access_key: "KEY".to_owned(),
         secret_key: Secret::new("SECRET"),
+        addressing: crate::Addressing::Path,
         public_read,
     };
     assert!(!format!("{config:?}").contains("SECRET"), "a secret is never printed");

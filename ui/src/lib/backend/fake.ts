@@ -181,7 +181,10 @@ export class FakeBackend implements Backend {
     const practice: Connection = {
       id: "practice",
       kind: "practice",
+      name: "",
       regions: ["practice-north", "practice-south"],
+      storage: null,
+      needs: null,
     };
     return Promise.resolve(this.#options.connections ?? [practice]);
   }

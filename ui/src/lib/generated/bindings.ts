@@ -334,7 +334,77 @@ connection: string,
  */
 details: ImageDetails, };
 
-export type ConnectionKind = "practice";
+export type Addressing = "path" | "virtual_host";
+
+export type PublicBy = "acl" | "bucket_policy";
+
+export type SecretPlace = "keychain" | "file" | "ask";
+
+export type ObjectStorage = { 
+/**
+ * What the person calls it.
+ */
+name: string, 
+/**
+ * The service's address as typed; without a scheme it is HTTPS.
+ */
+endpoint: string, 
+/**
+ * Region to sign for.
+ */
+region: string, 
+/**
+ * The bucket that takes staging objects.
+ */
+bucket: string, 
+/**
+ * Where the bucket stands in addresses.
+ */
+addressing: Addressing, 
+/**
+ * Access key.
+ */
+access_key: string, 
+/**
+ * How a staging object is made readable.
+ */
+public_by: PublicBy, 
+/**
+ * Where the secret key is kept.
+ */
+secret_in: SecretPlace, 
+/**
+ * Address of the control panel; null where it was not told.
+ */
+panel: string | null, 
+/**
+ * Names of the panel's regions that the person has noted.
+ */
+image_regions: Array<string>, };
+
+export type TypedSecret = string;
+
+export type SecretSource = { "from": "typed", 
+/**
+ * What was typed.
+ */
+secret: TypedSecret, } | { "from": "kept", 
+/**
+ * Its id.
+ */
+connection: string, };
+
+export type ConnectionDraft = { 
+/**
+ * Everything but the secret.
+ */
+storage: ObjectStorage, 
+/**
+ * The secret.
+ */
+secret: SecretSource, };
+
+export type ConnectionKind = "practice" | "object_storage";
 
 export type Connection = { 
 /**
@@ -346,9 +416,47 @@ id: string,
  */
 kind: ConnectionKind, 
 /**
- * Regions that take images, the preset first.
+ * What the person calls it; empty for the practice cloud.
  */
-regions: Array<string>, };
+name: string, 
+/**
+ * Regions that take images, the preset first; those the person noted where the service does not tell.
+ */
+regions: Array<string>, 
+/**
+ * What the person told of it; null for the practice cloud.
+ */
+storage: ObjectStorage | null, 
+/**
+ * What keeps it from being used now, such as `secret_needed`.
+ */
+needs: ApiError | null, };
+
+export type TestStepKind = "name" | "reach" | "clock" | "sign_in" | "bucket" | "write" | "public_read" | "delete";
+
+export type TestOutcome = { "result": "passed", 
+/**
+ * Parameters of the sentence that says so.
+ */
+params: Record<string, string>, } | { "result": "warned", 
+/**
+ * What.
+ */
+error: ApiError, } | { "result": "failed", 
+/**
+ * Why.
+ */
+error: ApiError, } | { "result": "skipped" };
+
+export type TestStep = { 
+/**
+ * What was tried.
+ */
+kind: TestStepKind, 
+/**
+ * How it went.
+ */
+outcome: TestOutcome, };
 
 export type UploadState = "queued" | "checking" | "uploading" | "paused" | "waiting_for_network" | "waiting_for_sign_in" | "verifying" | "importing" | "done" | "failed" | "cancelled" | "interrupted";
 
@@ -497,6 +605,104 @@ images: Array<Image>,
  * Sum of the sizes in bytes.
  */
 total_size: number, };
+
+export type HandOver = { 
+/**
+ * Id of the upload.
+ */
+upload: string, 
+/**
+ * Address from which ccloud³ imports.
+ */
+url: string, 
+/**
+ * Name of the file without its folder.
+ */
+file_name: string, 
+/**
+ * Bytes.
+ */
+size: number, 
+/**
+ * What was said about the image.
+ */
+details: ImageDetails, 
+/**
+ * Address of the panel, where the connection tells it.
+ */
+panel: string | null, 
+/**
+ * Since when everybody who knows the address can read it (RFC 3339); null while it is private.
+ */
+published: string | null, 
+/**
+ * Until when, at the latest (RFC 3339).
+ */
+public_until: string | null, };
+
+export type StagingKind = { "is": "object" } | { "is": "open_upload", 
+/**
+ * The service's id.
+ */
+upload_id: string, };
+
+export type StagingObject = { 
+/**
+ * Id of the connection.
+ */
+connection: string, 
+/**
+ * Its key.
+ */
+key: string, 
+/**
+ * Name of the file that was sent.
+ */
+file_name: string, 
+/**
+ * Bytes; null for parts.
+ */
+size: number | null, 
+/**
+ * What it is.
+ */
+kind: StagingKind, 
+/**
+ * When it was written or begun (RFC 3339).
+ */
+since: string, 
+/**
+ * The upload of this computer to which it belongs; null for another computer's.
+ */
+upload: string | null, 
+/**
+ * Can everybody who knows its address read it? null: not known.
+ */
+public: boolean | null, 
+/**
+ * Until when, at the latest (RFC 3339).
+ */
+public_until: string | null, };
+
+export type Unreachable = { 
+/**
+ * Its id.
+ */
+connection: string, 
+/**
+ * Why.
+ */
+error: ApiError, };
+
+export type StagingList = { 
+/**
+ * Connection by connection.
+ */
+objects: Array<StagingObject>, 
+/**
+ * Those that could not be asked.
+ */
+unreachable: Array<Unreachable>, };
 
 export type DroppedFiles = { 
 /**

@@ -1,0 +1,262 @@
+//! The clouds that images can be sent to: the practice cloud, started inside this process when it is first used, and what a person
+//! has set up: object storages, from which ccloud³ imports.
+
+mod storage;
+mod store;
+mod test;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use lotse_cloud::{Addressing, KeystoneConfig, OpenStack, PublicBy, S3, S3Config, Secret};
+use lotse_practice_cloud::PracticeCloud;
+use tokio::sync::OnceCell;
+
+use self::store::Store;
+pub use self::{
+    storage::{Draft, ObjectStorage, SecretSource},
+    test::{TestOutcome, TestStep, TestStepKind},
+};
+use crate::{Error, secrets::Secrets};
+
+/// Id of the practice cloud's connection.
+pub const PRACTICE: &str = "practice";
+
+/// A connection as a person sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Connection {
+    /// Names it in calls, settings and the journal: a short word of small letters, digits and `-`.
+    pub id: String,
+    /// What it is.
+    pub kind: ConnectionKind,
+    /// What the person calls it; empty for the practice cloud.
+    pub name: String,
+    /// Regions that take images, in the service's order; those the person noted where the service does not tell.
+    pub regions: Vec<String>,
+    /// What the person told of it; none for the practice cloud.
+    pub storage: Option<ObjectStorage>,
+    /// What keeps it from being used now, such as `secret_needed`.
+    pub needs: Option<Error>,
+}
+
+/// What a connection is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConnectionKind {
+    /// The embedded cloud: nothing leaves this computer.
+    Practice,
+    /// An object storage; a person imports from there in ccloud³'s panel.
+    ObjectStorage,
+}
+
+/// A connection in use: its clients, signed in.
+pub(crate) struct OpenConnection {
+    pub(crate) staging: S3,
+    pub(crate) public_by: PublicBy,
+    /// Where images are made without a person; none behind an object storage alone.
+    pub(crate) openstack: Option<OpenStack>,
+    /// As the person told it when it was opened; none for the practice cloud.
+    pub(crate) storage: Option<ObjectStorage>,
+    /// Stops the embedded server when the last user is gone.
+    _practice: Option<PracticeCloud>,
+}
+
+impl OpenConnection {
+    /// # Errors
+    /// Code `connection_without_images` behind an object storage alone.
+    pub(crate) fn openstack(&self) -> Result<&OpenStack, Error> {
+        self.openstack
+            .as_ref()
+            .ok_or_else(|| Error::new("connection_without_images"))
+    }
+}
+
+/// The connections of one process, each opened when it is first used and kept.
+pub(crate) struct Connections {
+    folder: PathBuf,
+    store: Store,
+    secrets: Secrets,
+    practice: OnceCell<Arc<OpenConnection>>,
+    open: Mutex<HashMap<String, Arc<OpenConnection>>>,
+}
+
+impl Connections {
+    pub(crate) fn new(folder: &Path) -> Self {
+        Self {
+            folder: folder.to_owned(),
+            store: Store::new(folder),
+            secrets: Secrets::default(),
+            practice: OnceCell::new(),
+            open: Mutex::default(),
+        }
+    }
+
+    pub(crate) async fn open(&self, id: &str) -> Result<Arc<OpenConnection>, Error> {
+        if id == PRACTICE {
+            return self
+                .practice
+                .get_or_try_init(|| open_practice(&self.folder))
+                .await
+                .cloned();
+        }
+        let storage = self.stored(id)?;
+        if let Some(open) = self.opened().get(id)
+            && open.storage.as_ref() == Some(&storage)
+        {
+            return Ok(Arc::clone(open));
+        }
+        let secret = self.secrets.read(id, storage.secret_in).await?;
+        let open = Arc::new(OpenConnection {
+            staging: storage.client(secret)?,
+            public_by: storage.public_by,
+            openstack: None,
+            storage: Some(storage),
+            _practice: None,
+        });
+        self.opened().insert(id.to_owned(), Arc::clone(&open));
+        Ok(open)
+    }
+
+    pub(crate) async fn list(&self) -> Result<Vec<Connection>, Error> {
+        let practice = self.open(PRACTICE).await?;
+        let mut all = vec![Connection {
+            id: PRACTICE.to_owned(),
+            kind: ConnectionKind::Practice,
+            name: String::new(),
+            regions: practice.openstack()?.regions(),
+            storage: None,
+            needs: None,
+        }];
+        for (id, storage) in self.store.all()? {
+            all.push(self.seen(id, storage).await);
+        }
+        Ok(all)
+    }
+
+    /// Keeps a new connection, or changes one.
+    pub(crate) async fn save(&self, id: Option<&str>, draft: &Draft) -> Result<Connection, Error> {
+        let secret = self.secret(&draft.secret).await?;
+        let mut all = self.store.all()?;
+        let id = match id {
+            Some(id) if all.contains_key(id) => id.to_owned(),
+            Some(id) => return Err(unknown(id)),
+            None => new_id(&draft.storage.name, &all),
+        };
+        self.secrets.write(&id, draft.storage.secret_in, &secret).await?;
+        all.insert(id.clone(), draft.storage.clone());
+        self.store.set(&all)?;
+        self.opened().remove(&id);
+        Ok(self.seen(id, draft.storage.clone()).await)
+    }
+
+    /// Removes a connection and its secret.
+    pub(crate) async fn remove(&self, id: &str) -> Result<(), Error> {
+        let mut all = self.store.all()?;
+        let storage = all.remove(id).ok_or_else(|| unknown(id))?;
+        self.store.set(&all)?;
+        self.opened().remove(id);
+        self.secrets.remove(id, storage.secret_in).await
+    }
+
+    /// Takes a secret that a connection needs.
+    pub(crate) async fn sign_in(&self, id: &str, secret: &Secret) -> Result<(), Error> {
+        let storage = self.stored(id)?;
+        self.opened().remove(id);
+        self.secrets.write(id, storage.secret_in, secret).await
+    }
+
+    /// A client as a draft describes it.
+    pub(crate) async fn drafted(&self, draft: &Draft) -> Result<S3, Error> {
+        draft.storage.client(self.secret(&draft.secret).await?)
+    }
+
+    async fn secret(&self, source: &SecretSource) -> Result<Secret, Error> {
+        match source {
+            SecretSource::Typed(secret) => Ok(secret.clone()),
+            SecretSource::Kept(id) => self.secrets.read(id, self.stored(id)?.secret_in).await,
+        }
+    }
+
+    async fn seen(&self, id: String, storage: ObjectStorage) -> Connection {
+        Connection {
+            kind: ConnectionKind::ObjectStorage,
+            name: storage.name.clone(),
+            regions: storage.image_regions.clone(),
+            needs: self.secrets.read(&id, storage.secret_in).await.err(),
+            storage: Some(storage),
+            id,
+        }
+    }
+
+    fn stored(&self, id: &str) -> Result<ObjectStorage, Error> {
+        self.store.all()?.remove(id).ok_or_else(|| unknown(id))
+    }
+
+    fn opened(&self) -> MutexGuard<'_, HashMap<String, Arc<OpenConnection>>> {
+        // Whole between any two statements: a panic elsewhere leaves nothing half done in it.
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn unknown(id: &str) -> Error {
+    Error::new("connection_unknown").with("connection", id)
+}
+
+/// A word made of the name that no other connection has.
+fn new_id(name: &str, taken: &BTreeMap<String, ObjectStorage>) -> String {
+    let plain = |character: char| character.is_ascii_alphanumeric();
+    let words: Vec<String> = name
+        .split(|character| !plain(character))
+        .filter(|word| !word.is_empty())
+        .map(str::to_ascii_lowercase)
+        .collect();
+    let word = match words.join("-") {
+        word if word.is_empty() || word == PRACTICE => "storage".to_owned(),
+        word => word,
+    };
+    let mut id = word.clone();
+    let mut number = 2_u32;
+    while taken.contains_key(&id) {
+        id = format!("{word}-{number}");
+        number = number.saturating_add(1);
+    }
+    id
+}
+
+async fn open_practice(folder: &Path) -> Result<Arc<OpenConnection>, Error> {
+    let practice = PracticeCloud::start(&folder.join("practice-cloud")).await?;
+    let access = practice.access();
+    let http = lotse_cloud::http_client()?;
+    let staging = S3::new(
+        S3Config {
+            endpoint: access.s3_endpoint.clone(),
+            region: access.s3_region.clone(),
+            bucket: access.bucket.clone(),
+            access_key: access.access_key.clone(),
+            secret_key: Secret::new(access.secret_key.clone()),
+            addressing: Addressing::Path,
+            public_read: true,
+        },
+        http.clone(),
+    )?;
+    let openstack = OpenStack::sign_in(
+        http,
+        &KeystoneConfig {
+            auth_url: access.auth_url.clone(),
+            user: access.user.clone(),
+            password: Secret::new(access.password.clone()),
+            domain: access.domain.clone(),
+            project: access.project.clone(),
+        },
+    )
+    .await?;
+    Ok(Arc::new(OpenConnection {
+        staging,
+        public_by: PublicBy::Acl,
+        openstack: Some(openstack),
+        storage: None,
+        _practice: Some(practice),
+    }))
+}
