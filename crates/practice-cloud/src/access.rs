@@ -8,6 +8,8 @@ use crate::PracticeError;
 
 /// The bucket that is there from the start, for staging objects.
 pub(crate) const BUCKET: &str = "staging";
+/// The only region of the object store.
+pub(crate) const REGION: &str = "practice";
 /// The only user.
 pub(crate) const USER: &str = "practice";
 /// The only project.
@@ -48,7 +50,7 @@ impl Access {
         };
         Ok(Self {
             s3_endpoint: url(s3_port, "/")?,
-            s3_region: "practice".to_owned(),
+            s3_region: REGION.to_owned(),
             bucket: BUCKET.to_owned(),
             access_key: random_hex::<10>()?.to_uppercase(),
             secret_key: random_hex::<20>()?,

@@ -13,12 +13,18 @@ use crate::{
 
 /// Smallest part but the last, bytes: 5 MiB (S3 user guide, "Amazon S3 multipart upload limits"; radosgw has the same).
 const MIN_PART: u64 = 5 * 1024 * 1024;
+/// Buckets of one account (centron's object storage has this many).
+const MAX_BUCKETS: i64 = 100;
 
 /// Why a request on an object is refused.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ObjectError {
     #[error("no such bucket")]
     NoSuchBucket,
+    #[error("the bucket is not empty")]
+    BucketNotEmpty,
+    #[error("too many buckets")]
+    TooManyBuckets,
     #[error("no such upload")]
     NoSuchUpload,
     #[error("no part, or another one, under number {0}")]
@@ -83,11 +89,50 @@ pub(crate) struct Upload {
     pub(crate) created: i64,
 }
 
-pub(crate) fn create_bucket(connection: &Connection, name: &str) -> rusqlite::Result<()> {
+/// Makes a bucket if it is not there.
+pub(crate) fn create_bucket(connection: &Connection, name: &str) -> Result<(), ObjectError> {
+    match require_bucket(connection, name) {
+        Err(ObjectError::NoSuchBucket) => {}
+        outcome => return outcome,
+    }
+    let count: i64 = connection.query_row("SELECT count(*) FROM bucket", [], |row| row.get(0))?;
+    if count >= MAX_BUCKETS {
+        return Err(ObjectError::TooManyBuckets);
+    }
     connection.execute(
-        "INSERT INTO bucket (name, created) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+        "INSERT INTO bucket (name, created) VALUES (?1, ?2)",
         params![name, now()],
     )?;
+    Ok(())
+}
+
+/// Removes a bucket without objects, with its open uploads (so do radosgw and Swift); returns the files to remove after the commit.
+pub(crate) fn delete_bucket(connection: &Connection, name: &str) -> Result<Vec<String>, ObjectError> {
+    if !objects(connection, name, "", "", 1)?.is_empty() {
+        return Err(ObjectError::BucketNotEmpty);
+    }
+    let mut unnamed = Vec::new();
+    for upload in uploads(connection, name, "", ("", ""), i64::MAX)? {
+        unnamed.extend(abort(connection, name, &upload.key, &upload.id)?);
+    }
+    connection.execute("DELETE FROM bucket WHERE name = ?1", [name])?;
+    Ok(unnamed)
+}
+
+/// The text of a bucket's policy.
+pub(crate) fn policy(connection: &Connection, bucket: &str) -> Result<Option<String>, ObjectError> {
+    connection
+        .query_row("SELECT policy FROM bucket WHERE name = ?1", [bucket], |row| row.get(0))
+        .optional()?
+        .ok_or(ObjectError::NoSuchBucket)
+}
+
+/// Replaces a bucket's policy, or takes it away.
+pub(crate) fn set_policy(connection: &Connection, bucket: &str, policy: Option<&str>) -> Result<(), ObjectError> {
+    let changed = connection.execute("UPDATE bucket SET policy = ?2 WHERE name = ?1", params![bucket, policy])?;
+    if changed == 0 {
+        return Err(ObjectError::NoSuchBucket);
+    }
     Ok(())
 }
 

@@ -14,7 +14,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 use crate::{access::BUCKET, blobs::Blob};
 
 /// Raised with each change of the schema.
-const SCHEMA_VERSION: i64 = 1;
+const SCHEMA_VERSION: i64 = 2;
 
 /// How long a writer waits for another process's transaction; they last milliseconds.
 const BUSY: Duration = Duration::from_secs(20);
@@ -30,7 +30,7 @@ CREATE TABLE content_blob (
     blob TEXT NOT NULL REFERENCES blob (id),
     PRIMARY KEY (content, position)) WITHOUT ROWID;
 CREATE INDEX content_blob_blob ON content_blob (blob);
-CREATE TABLE bucket (name TEXT PRIMARY KEY, created INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE bucket (name TEXT PRIMARY KEY, created INTEGER NOT NULL, policy TEXT) WITHOUT ROWID;
 CREATE TABLE object (
     bucket TEXT NOT NULL REFERENCES bucket (name),
     key TEXT NOT NULL,
@@ -84,6 +84,9 @@ CREATE TABLE task (
 CREATE INDEX task_image ON task (region, image);
 ";
 
+/// What version 1 lacked: policies of buckets.
+const FROM_1: &str = "ALTER TABLE bucket ADD COLUMN policy TEXT;";
+
 /// The database cannot answer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StoreError {
@@ -116,15 +119,17 @@ impl Store {
         match transaction.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0))? {
             0 => {
                 transaction.execute_batch(SCHEMA)?;
-                transaction.execute(
-                    "INSERT INTO bucket (name, created) VALUES (?1, ?2)",
-                    params![BUCKET, now()],
-                )?;
-                transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
             }
+            1 => transaction.execute_batch(FROM_1)?,
             SCHEMA_VERSION => {}
             newer => return Err(StoreError::Newer(newer)),
         }
+        transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+        // A client may have deleted it.
+        transaction.execute(
+            "INSERT INTO bucket (name, created) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+            params![BUCKET, now()],
+        )?;
         transaction.commit()?;
         Ok(Self {
             connection: Arc::new(Mutex::new(connection)),
@@ -267,4 +272,35 @@ pub(crate) fn release_content(connection: &Connection, content: i64) -> rusqlite
         }
     }
     Ok(unnamed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::objects::{self, ObjectError};
+
+    /// A person's practice cloud made by an earlier version goes on with what is in it.
+    #[test]
+    fn a_database_of_version_1_is_brought_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("practice.sqlite");
+        drop(Store::open(&path).unwrap());
+        let old = Connection::open(&path).unwrap();
+        old.execute_batch(
+            "ALTER TABLE bucket DROP COLUMN policy; INSERT INTO bucket VALUES ('mine', 1); PRAGMA user_version = 1;",
+        )
+        .unwrap();
+        drop(old);
+        for _ in 0..2 {
+            let policy = Store::open(&path)
+                .unwrap()
+                .run_blocking(|transaction| {
+                    let policy = objects::policy(transaction, "mine")?;
+                    objects::set_policy(transaction, "mine", Some("{}"))?;
+                    Ok::<_, ObjectError>(policy)
+                })
+                .unwrap();
+            assert!(policy.is_none_or(|policy| policy == "{}"));
+        }
+    }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use common::{MIB5, bytes, start};
 use lotse_practice_cloud::PracticeCloud;
+use rusty_s3::Method;
 use serde_json::json;
 
 #[tokio::test]
@@ -52,6 +53,38 @@ async fn parts_objects_and_images_outlive_the_server() {
             );
         }
     }
+}
+
+/// What makes objects public is kept like the objects.
+#[tokio::test]
+async fn rights_and_policies_outlive_the_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let cloud = start(folder.path()).await;
+    for key in ["by-acl", "by-policy", "private"] {
+        assert_eq!(cloud.put(key, b"x".to_vec()).await.status(), 200);
+    }
+    assert_eq!(cloud.set_acl("by-acl", "public-read").await.status(), 200);
+    let policy = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject",
+        "Resource": format!("arn:aws:s3:::{}/by-policy", cloud.access().bucket)}]});
+    let put = cloud
+        .of_bucket(Method::Put, &[("policy", "")], &policy.to_string())
+        .await;
+    assert_eq!(put.status(), 204);
+    drop(cloud);
+
+    let cloud = start(folder.path()).await;
+    let kept = cloud.of_bucket(Method::Get, &[("policy", "")], "").await;
+    assert_eq!(kept.text().await.unwrap(), policy.to_string());
+    assert_eq!(cloud.get_anonymous("by-acl").await.status(), 200);
+    assert_eq!(cloud.get_anonymous("by-policy").await.status(), 200);
+    assert_eq!(cloud.get_anonymous("private").await.status(), 403);
+    assert_eq!(cloud.set_acl("by-acl", "private").await.status(), 200);
+    assert_eq!(
+        cloud.of_bucket(Method::Delete, &[("policy", "")], "").await.status(),
+        204
+    );
+    assert_eq!(cloud.get_anonymous("by-acl").await.status(), 403);
+    assert_eq!(cloud.get_anonymous("by-policy").await.status(), 403);
 }
 
 #[tokio::test]

@@ -8,8 +8,9 @@ use std::{path::Path, time::Duration};
 use lotse_practice_cloud::{Access, PracticeCloud};
 use reqwest::{Client, Response, StatusCode};
 use rusty_s3::{
-    Bucket, Credentials, S3Action, UrlStyle,
+    Bucket, Credentials, Method, S3Action, UrlStyle,
     actions::{CompleteMultipartUpload, CreateMultipartUpload, UploadPart},
+    signing::sign,
 };
 use serde_json::{Value, json};
 
@@ -112,6 +113,54 @@ impl Cloud {
 
     pub(crate) async fn get_anonymous(&self, key: &str) -> Response {
         self.http.get(self.bucket.object_url(key)).send().await.unwrap()
+    }
+
+    /// A request on the bucket itself. The query is sorted by name.
+    pub(crate) async fn of_bucket(&self, method: Method, query: &[(&str, &str)], body: &str) -> Response {
+        let url = self.sign(method, self.bucket.object_url(""), query, &[]);
+        let method = method.to_str().parse::<reqwest::Method>().unwrap();
+        self.http
+            .request(method, url)
+            .body(body.to_owned())
+            .send()
+            .await
+            .unwrap()
+    }
+
+    /// Gives the object a ready-made right.
+    pub(crate) async fn set_acl(&self, key: &str, acl: &str) -> Response {
+        let url = self.sign(
+            Method::Put,
+            self.bucket.object_url(key),
+            &[("acl", "")],
+            &[("x-amz-acl", acl)],
+        );
+        self.http.put(url).header("x-amz-acl", acl).send().await.unwrap()
+    }
+
+    fn sign(&self, method: Method, url: url::Url, query: &[(&str, &str)], headers: &[(&str, &str)]) -> url::Url {
+        let (key, secret) = (self.keys.key(), self.keys.secret());
+        let (query, headers) = (query.iter().copied(), headers.iter().copied());
+        let now = jiff::Timestamp::now();
+        sign(
+            &now,
+            method,
+            url,
+            key,
+            secret,
+            None,
+            self.bucket.region(),
+            SIGNED.as_secs(),
+            query,
+            headers,
+        )
+    }
+
+    /// A page of the bucket's listing.
+    pub(crate) async fn list(&self, query: &[(&str, &str)]) -> String {
+        let answer = self.of_bucket(Method::Get, query, "").await;
+        assert_eq!(answer.status(), 200);
+        answer.text().await.unwrap()
     }
 
     pub(crate) async fn delete(&self, key: &str) -> StatusCode {
