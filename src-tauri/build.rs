@@ -22,6 +22,7 @@ fn main() {
         "save_settings",
         "forget_upload",
         "images",
+        "open_panel",
     ];
     let attributes = tauri_build::Attributes::new().app_manifest(tauri_build::AppManifest::new().commands(commands));
     if let Err(error) = tauri_build::try_build(attributes) {

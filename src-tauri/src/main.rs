@@ -6,6 +6,7 @@
 mod commands;
 mod dropping;
 mod events;
+mod opening;
 
 use std::{process::ExitCode, sync::Arc};
 
@@ -49,6 +50,7 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
             commands::report::mail_report,
             commands::images::connections,
             commands::images::images,
+            commands::staging::open_panel,
             commands::uploads::start_upload,
             commands::uploads::uploads,
             commands::uploads::cancel_upload,

@@ -41,6 +41,8 @@ impl Error {
         "no_home_folder",
         "no_randomness",
         "nothing_to_script",
+        "panel_not_opened",
+        "panel_unknown",
         "region_unknown",
         "report_unreadable",
         "secret_needed",

@@ -3,4 +3,5 @@
 pub(crate) mod check;
 pub(crate) mod images;
 pub(crate) mod report;
+pub(crate) mod staging;
 pub(crate) mod uploads;

@@ -1,14 +1,13 @@
 //! A report leaves the window: as a file, or as a draft in the person's mail program.
 
-use std::{path::Path, time::Duration};
+use std::path::Path;
 
 use lotse_api::{ApiError, ExportFormat, ExportRequest};
 use lotse_app::Error;
 use rfd::AsyncFileDialog;
 use tauri::WebviewWindow;
 
-/// A mail program that has not been refused by then has been started: some systems' openers end only with it.
-const OPENED: Duration = Duration::from_secs(3);
+use crate::opening::{self, blocking};
 
 /// Asks where to with the system's own dialog, `title` being the window's text, and writes the report there in the form
 /// asked for. Returns the file's name; none if the dialog was closed.
@@ -50,16 +49,5 @@ pub(crate) async fn mail_report(request: ExportRequest) -> Result<(), ApiError> 
         ..request
     };
     let link = request.export(&jiff::Zoned::now())?;
-    let opening = blocking(move || open::that(link));
-    match tokio::time::timeout(OPENED, opening).await {
-        Ok(outcome) => outcome?.map_err(|cause| Error::new("mail_not_opened").with("cause", cause).into()),
-        Err(_) => Ok(()),
-    }
-}
-
-/// Runs what waits for the disk or another program where nothing else waits for it.
-async fn blocking<T: Send + 'static>(task: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
-    tauri::async_runtime::spawn_blocking(task)
-        .await
-        .map_err(|cause| Error::new("task_aborted").with("cause", cause))
+    Ok(opening::open(link, "mail_not_opened").await?)
 }
