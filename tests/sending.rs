@@ -135,7 +135,7 @@ pub async fn send(order: &Order, cancel: &CancellationToken) -> Result<Outcome> 
 }
 
 async fn attempt(order: &Order, cancel: &CancellationToken, outcome: &mut Outcome) -> std::result::Result<(), Error> {
-    let mut target = S3::new(order.access.config(false), http_client()?)?;
+    let mut target = S3::new(order.access.config(), http_client()?)?;
     if let Some(patience) = order.patience {
         let request = Duration::from_millis(patience.request);
         target = target.with_timeouts(S3Timeouts {

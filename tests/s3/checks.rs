@@ -215,7 +215,7 @@ pub(crate) async fn part_numbers(ask: &Asking<'_>) -> Result<String> {
 pub(crate) async fn the_clients_words(ask: &Asking<'_>) -> Result<String> {
     let access = &ask.server.access;
     let client = |change: &dyn Fn(&mut lotse_cloud::S3Config)| -> Result<S3> {
-        let mut config = access.config(false);
+        let mut config = access.config();
         change(&mut config);
         Ok(S3::new(config, http_client()?)?)
     };

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lotse_cloud::{S3, S3Config, Secret, http_client};
+use lotse_cloud::{Addressing, S3, S3Config, Secret, http_client};
 use lotse_practice_cloud::PracticeCloud;
 use rusty_s3::{Bucket, Credentials, S3Action as _, UrlStyle, actions::CreateBucket};
 use serde::{Deserialize, Serialize};
@@ -94,15 +94,14 @@ impl Access {
     }
 
     /// What the program's own client needs.
-    pub fn config(&self, public_read: bool) -> S3Config {
+    pub fn config(&self) -> S3Config {
         S3Config {
             endpoint: self.endpoint.clone(),
             region: self.region.clone(),
             bucket: self.bucket.clone(),
             access_key: self.access_key.clone(),
             secret_key: Secret::new(self.secret_key.clone()),
-            addressing: lotse_cloud::Addressing::Path,
-            public_read,
+            addressing: Addressing::Path,
         }
     }
 
@@ -111,7 +110,7 @@ impl Access {
     /// # Errors
     /// When no client can be made.
     pub fn client(&self) -> Result<S3> {
-        Ok(S3::new(self.config(false), http_client()?)?)
+        Ok(S3::new(self.config(), http_client()?)?)
     }
 
     /// The bucket and its keys for requests made by hand.

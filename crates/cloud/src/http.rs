@@ -11,7 +11,7 @@ use reqwest::{
 };
 use url::{Host, Url};
 
-use crate::CloudError;
+use crate::{CloudError, cause::Cause};
 
 /// How long a connection may take to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
@@ -50,6 +50,19 @@ pub fn http_client() -> Result<Client, CloudError> {
         .map_err(|error| CloudError::new("http_client_failed").with("reason", &reason(error)))
 }
 
+/// The system's proxy for an address, as `host:port`.
+pub(crate) fn proxy_of(url: &Url) -> Option<String> {
+    if is_loopback(url) {
+        return None;
+    }
+    let proxy = system_proxy(&Matcher::from_system(), url)?;
+    let host = proxy.host_str()?;
+    Some(match proxy.port_or_known_default() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
+    })
+}
+
 fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
@@ -85,8 +98,20 @@ pub(crate) struct Answer {
 #[derive(Debug)]
 pub(crate) enum NoAnswer {
     Timeout,
-    Unreachable(String),
+    Unreachable(Unreachable),
     TooLarge,
+}
+
+/// What is known of a connection that did not come about, or broke.
+#[derive(Debug)]
+pub(crate) struct Unreachable {
+    pub(crate) cause: Cause,
+    /// No connection came about at all, be it for the proxy in between.
+    pub(crate) connecting: bool,
+    /// The system's own words.
+    pub(crate) reason: String,
+    /// Who was asked.
+    pub(crate) url: Option<Url>,
 }
 
 impl Answer {
@@ -114,12 +139,23 @@ impl Answer {
 
 impl From<reqwest::Error> for NoAnswer {
     fn from(error: reqwest::Error) -> NoAnswer {
-        if error.is_timeout() {
-            NoAnswer::Timeout
-        } else {
-            NoAnswer::Unreachable(reason(error))
+        match Cause::of(&error) {
+            Cause::Timeout => NoAnswer::Timeout,
+            cause => NoAnswer::Unreachable(Unreachable {
+                cause,
+                connecting: error.is_connect(),
+                url: error.url().map(without_query),
+                reason: reason(error),
+            }),
         }
     }
+}
+
+/// What is signed stands in the query.
+fn without_query(url: &Url) -> Url {
+    let mut url = url.clone();
+    url.set_query(None);
+    url
 }
 
 /// The innermost cause in the system's words, without the address, which may be signed.

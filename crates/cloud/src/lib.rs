@@ -1,6 +1,7 @@
 //! Clients of the services: S3 object storage as a target for uploads, Keystone and Glance for images; files on web
 //! servers as a source.
 
+mod cause;
 mod error;
 mod http;
 mod openstack;
@@ -13,7 +14,7 @@ pub use self::{
     http::http_client,
     openstack::{Glance, Image, KeystoneConfig, NewImage, OpenStack, Task, TaskStatus},
     range::RangeFile,
-    s3::{Addressing, PublicBy, S3, S3Config, S3Timeouts},
+    s3::{Addressing, OpenUpload, PublicBy, Reached, S3, S3Config, S3Timeouts, StoredKey},
     secret::Secret,
 };
 
@@ -64,19 +65,39 @@ pub const CODES: &[&str] = &[
     "region_unknown",
     "s3_access_denied",
     "s3_answer_invalid",
+    "s3_bucket_name_invalid",
+    "s3_bucket_taken",
     "s3_busy",
+    "s3_certificate",
+    "s3_certificate_expired",
+    "s3_certificate_name",
+    "s3_certificate_untrusted",
     "s3_clock_skew",
     "s3_endpoint_invalid",
     "s3_integrity",
     "s3_invalid_key",
+    "s3_key_invalid",
+    "s3_list_too_long",
+    "s3_name_unknown",
     "s3_no_public_access",
     "s3_no_such_bucket",
     "s3_no_such_upload",
+    "s3_not_public",
+    "s3_not_s3",
+    "s3_policy_too_large",
+    "s3_policy_unreadable",
+    "s3_proxy",
+    "s3_public_differs",
+    "s3_quota",
+    "s3_refused",
     "s3_rejected",
     "s3_server_error",
     "s3_signature",
     "s3_timeout",
+    "s3_tls",
+    "s3_too_many_buckets",
     "s3_unreachable",
+    "s3_wrong_region",
 ];
 
 #[cfg(test)]

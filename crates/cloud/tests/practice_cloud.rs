@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Mutex, time::Duration};
 
 use bytes::Bytes;
-use lotse_cloud::{KeystoneConfig, NewImage, OpenStack, S3, S3Config, Secret, http_client};
+use lotse_cloud::{Addressing, KeystoneConfig, NewImage, OpenStack, PublicBy, S3, S3Config, Secret, http_client};
 use lotse_practice_cloud::PracticeCloud;
 use lotse_transfer::{CancellationToken, JobState, Journal, NewJob, SourceIdentity, Steering, Target, send};
 use uuid::Uuid;
@@ -16,8 +16,7 @@ fn s3_config(practice: &PracticeCloud) -> S3Config {
         bucket: access.bucket.clone(),
         access_key: access.access_key.clone(),
         secret_key: Secret::new(access.secret_key.clone()),
-        addressing: lotse_cloud::Addressing::Path,
-        public_read: true,
+        addressing: Addressing::Path,
     }
 }
 
@@ -69,6 +68,14 @@ async fn a_file_becomes_an_image_although_its_upload_was_interrupted() {
         "it goes on where it stood"
     );
     assert_eq!(journal.job(job.id).unwrap().unwrap().state, JobState::Verifying);
+    let stranger = || http.get(s3.object_url(&job.key)).send();
+    assert_eq!(
+        stranger().await.unwrap().status(),
+        403,
+        "what was not compared yet is nobody's"
+    );
+    s3.publish(&job.key, PublicBy::Acl).await.unwrap();
+    s3.check_public(&job.key, 23_000_000).await.unwrap();
     let fetched = http
         .get(s3.object_url(&job.key))
         .send()

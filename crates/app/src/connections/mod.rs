@@ -237,7 +237,6 @@ async fn open_practice(folder: &Path) -> Result<Arc<OpenConnection>, Error> {
             access_key: access.access_key.clone(),
             secret_key: Secret::new(access.secret_key.clone()),
             addressing: Addressing::Path,
-            public_read: true,
         },
         http.clone(),
     )?;

@@ -33,7 +33,9 @@ impl Codes {
     pub(super) fn no_answer(&self, cause: NoAnswer) -> CloudError {
         match cause {
             NoAnswer::Timeout => CloudError::new(self.timeout).retryable(),
-            NoAnswer::Unreachable(reason) => CloudError::new(self.unreachable).with("reason", &reason).retryable(),
+            NoAnswer::Unreachable(why) => CloudError::new(self.unreachable)
+                .with("reason", &why.reason)
+                .retryable(),
             NoAnswer::TooLarge => CloudError::new(self.odd),
         }
     }

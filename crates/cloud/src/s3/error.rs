@@ -9,11 +9,16 @@ use http::{
 use jiff::{Timestamp, fmt::rfc2822};
 use lotse_transfer::{TargetError, TargetErrorKind};
 
+use url::Url;
+
 use super::xml::Element;
-use crate::http::{Answer, NoAnswer, shorten};
+use crate::{
+    cause::{Cause, Fault},
+    http::{Answer, NoAnswer, proxy_of, shorten},
+};
 
 /// Radosgw, Swift, AWS and s3s all set it.
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
 
 pub(super) fn error<const N: usize>(
     kind: TargetErrorKind,
@@ -32,13 +37,35 @@ pub(super) fn error<const N: usize>(
     }
 }
 
-impl From<NoAnswer> for TargetError {
-    fn from(cause: NoAnswer) -> TargetError {
-        match cause {
-            NoAnswer::Timeout => error(TargetErrorKind::Network, "s3_timeout", []),
-            NoAnswer::Unreachable(reason) => error(TargetErrorKind::Network, "s3_unreachable", [("reason", reason)]),
-            NoAnswer::TooLarge => error(TargetErrorKind::Rejected, "s3_answer_invalid", []),
-        }
+/// What kept an answer away. All of it may pass by itself: a network that one has left, a sign-in page in between.
+pub(super) fn no_answer(cause: NoAnswer) -> TargetError {
+    let why = match cause {
+        NoAnswer::Timeout => return error(TargetErrorKind::Network, "s3_timeout", []),
+        NoAnswer::TooLarge => return error(TargetErrorKind::Rejected, "s3_answer_invalid", []),
+        NoAnswer::Unreachable(why) => why,
+    };
+    let host = why.url.as_ref().and_then(Url::host_str).unwrap_or_default();
+    let address = match why.url.as_ref().and_then(Url::port_or_known_default) {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
+    };
+    let host = host.to_owned();
+    let proxy = why.url.as_ref().and_then(proxy_of);
+    let network = TargetErrorKind::Network;
+    let reason = ("reason", why.reason);
+    match (why.cause, proxy) {
+        (Cause::Certificate(fault), _) => match fault {
+            Fault::Untrusted => error(network, "s3_certificate_untrusted", [("host", host), reason]),
+            Fault::Name => error(network, "s3_certificate_name", [("host", host), reason]),
+            Fault::Time => error(network, "s3_certificate_expired", [("host", host), reason]),
+            Fault::Other => error(network, "s3_certificate", [("host", host), reason]),
+        },
+        (Cause::Tls, _) => error(network, "s3_tls", [("host", address), reason]),
+        // With a proxy it is the proxy that is looked up and connected to.
+        (_, Some(proxy)) if why.connecting => error(network, "s3_proxy", [("proxy", proxy), reason]),
+        (Cause::NameUnknown, _) => error(network, "s3_name_unknown", [("host", host), reason]),
+        (Cause::Refused, _) => error(network, "s3_refused", [("host", address), reason]),
+        (Cause::Timeout | Cause::Other, _) => error(network, "s3_unreachable", [reason]),
     }
 }
 
@@ -114,6 +141,14 @@ fn by_code(service_code: &str, message: &str) -> Option<(TargetErrorKind, &'stat
         // Swift and radosgw speak of the key when the upload was completed before.
         "NoSuchUpload" | "NoSuchKey" => (NotFound, "s3_no_such_upload"),
         "AccessControlListNotSupported" => (Rejected, "s3_no_public_access"),
+        "BucketAlreadyExists" | "OperationAborted" => (Rejected, "s3_bucket_taken"),
+        "InvalidBucketName" => (Rejected, "s3_bucket_name_invalid"),
+        "TooManyBuckets" => (Rejected, "s3_too_many_buckets"),
+        "PermanentRedirect"
+        | "TemporaryRedirect"
+        | "IllegalLocationConstraintException"
+        | "InvalidLocationConstraint" => (Rejected, "s3_wrong_region"),
+        "QuotaExceeded" => (Forbidden, "s3_quota"),
         "SlowDown" | "ServiceUnavailable" | "TooManyRequests" | "Busy" => (Busy, "s3_busy"),
         "InternalError" => (Network, "s3_server_error"),
         "RequestTimeout" => (Network, "s3_timeout"),
@@ -137,4 +172,10 @@ fn by_status(status: StatusCode) -> (TargetErrorKind, &'static str) {
         // A 404 without S3's own code is no proof that an upload is lost: it may come from something in between.
         _ => (Rejected, "s3_rejected"),
     }
+}
+
+/// Is it the object that is not there?
+pub(super) fn is_missing_key(refused: &TargetError) -> bool {
+    let is = |name: &str, value: &str| refused.params.get(name).is_some_and(|found| found == value);
+    is("status", "404") && is("service_code", "NoSuchKey")
 }

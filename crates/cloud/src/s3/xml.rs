@@ -73,10 +73,15 @@ impl Element {
 
     /// The text of the first child with this name, without white space around it.
     pub(super) fn text(&self, name: &str) -> Option<&str> {
+        self.whole_text(name).map(str::trim)
+    }
+
+    /// The same as it was written: a key may begin or end with white space.
+    pub(super) fn whole_text(&self, name: &str) -> Option<&str> {
         self.children
             .iter()
             .find(|child| child.is(name))
-            .map(|child| child.text.trim())
+            .map(|child| child.text.as_str())
     }
 }
 

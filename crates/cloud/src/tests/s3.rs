@@ -5,17 +5,16 @@ use lotse_transfer::{PartReceipt, Target, TargetErrorKind};
 use url::Url;
 
 use super::server::{Server, answer};
-use crate::{S3, S3Config, Secret, http_client};
+use crate::{Addressing, S3, S3Config, Secret, http_client};
 
-fn client(endpoint: Url, public_read: bool) -> S3 {
+fn client(endpoint: Url) -> S3 {
     let config = S3Config {
         endpoint,
         region: "practice".to_owned(),
         bucket: "staging".to_owned(),
         access_key: "KEY".to_owned(),
         secret_key: Secret::new("SECRET"),
-        addressing: crate::Addressing::Path,
-        public_read,
+        addressing: Addressing::Path,
     };
     assert!(!format!("{config:?}").contains("SECRET"), "a secret is never printed");
     S3::new(config, http_client().unwrap()).unwrap()
@@ -69,7 +68,7 @@ async fn refusals_become_stable_codes() {
     ];
     for (status, body, kind, code) in cases {
         let server = Server::start(vec![answer(status, &[("location", "http://127.0.0.1:1/")], &body)]).await;
-        let error = client(server.url(), false).parts("k", "u").await.unwrap_err();
+        let error = client(server.url()).parts("k", "u").await.unwrap_err();
         assert_eq!((error.kind, error.code), (kind, code), "{status} {body}");
         assert_eq!(error.params["status"], status.to_string());
         if body.starts_with("<?xml") {
@@ -96,7 +95,7 @@ async fn answers_that_are_not_s3s_are_not_believed() {
             answer(200, &[], body),
         ])
         .await;
-        let s3 = client(server.url(), false);
+        let s3 = client(server.url());
         assert_eq!(
             s3.parts("k", "u").await.unwrap_err().code,
             "s3_answer_invalid",
@@ -113,11 +112,11 @@ async fn answers_that_are_not_s3s_are_not_believed() {
 
 #[tokio::test]
 async fn a_server_that_is_not_there_is_told_without_the_signed_address() {
-    let error = client(Url::parse("http://127.0.0.1:1").unwrap(), false)
+    let error = client(Url::parse("http://127.0.0.1:1").unwrap())
         .begin("k")
         .await
         .unwrap_err();
-    assert_eq!((error.kind, error.code), (TargetErrorKind::Network, "s3_unreachable"));
+    assert_eq!((error.kind, error.code), (TargetErrorKind::Network, "s3_refused"));
     assert!(!format!("{error:?}").contains("X-Amz"), "{error:?}");
 }
 
@@ -135,7 +134,7 @@ async fn long_lists_of_parts_are_read_page_by_page() {
     };
     let more = "<IsTruncated>true</IsTruncated><NextPartNumberMarker>1</NextPartNumberMarker>";
     let server = Server::start(vec![page(1, more), page(2, "<IsTruncated>false</IsTruncated>")]).await;
-    let parts = client(server.url(), false).parts("k", "u").await.unwrap();
+    let parts = client(server.url()).parts("k", "u").await.unwrap();
     assert_eq!(parts, [receipt(1), receipt(2)]);
     let asked = server.asked();
     assert!(asked[1].path.contains("part-number-marker=1"), "{}", asked[1].path);
@@ -150,7 +149,7 @@ async fn parts_and_openings_carry_signed_headers() {
         answer(200, &[], ""),
     ])
     .await;
-    let s3 = client(server.url(), true);
+    let s3 = client(server.url());
     assert_eq!(s3.begin("ä b.raw").await.unwrap(), "u/1");
     let receipt = s3
         .put_part("ä b.raw", "u/1", 1, Bytes::from_static(b"hello").into(), [7; 16])
@@ -174,11 +173,10 @@ async fn parts_and_openings_carry_signed_headers() {
     );
 
     let asked = server.asked();
-    assert!(asked[0].headers.contains("x-amz-acl: public-read"));
     assert!(
-        asked[0].path.contains("X-Amz-SignedHeaders=host%3Bx-amz-acl"),
-        "{}",
-        asked[0].path
+        !asked[0].headers.contains("x-amz-acl"),
+        "an object begins private: {}",
+        asked[0].headers
     );
     assert!(asked[1].headers.contains("content-md5: BwcHBwcHBwcHBwcHBwcHBw=="));
     assert!(
@@ -207,7 +205,7 @@ async fn an_error_that_comes_with_200_is_an_error_and_a_lost_answer_is_none() {
         answer(200, &[], "<CompleteMultipartUploadResult/>"),
     ])
     .await;
-    let s3 = client(server.url(), false);
+    let s3 = client(server.url());
     let parts = [receipt(1)];
     assert_eq!(s3.complete("k", "u", &parts).await.unwrap_err().code, "s3_server_error");
     s3.complete("k", "u", &parts)
@@ -230,7 +228,7 @@ async fn what_is_gone_is_success_for_those_who_remove() {
         answer(403, &[], &refusal("AccessDenied")),
     ])
     .await;
-    let s3 = client(server.url(), false);
+    let s3 = client(server.url());
     s3.abort("k", "u").await.unwrap();
     s3.abort("k", "u").await.unwrap();
     s3.delete("k").await.unwrap();
@@ -259,7 +257,7 @@ async fn a_wrong_clock_is_mended_by_the_services_own() {
     let skewed = || answer(403, &[("date", &date)], &refusal("RequestTimeTooSkewed"));
     let list = "<ListPartsResult><IsTruncated>false</IsTruncated></ListPartsResult>";
     let server = Server::start(vec![skewed(), answer(200, &[], list), answer(200, &[], list)]).await;
-    let s3 = client(server.url(), false);
+    let s3 = client(server.url());
     s3.parts("k", "u").await.unwrap();
     s3.parts("k", "u").await.unwrap();
     for (request, off) in [
@@ -280,7 +278,7 @@ async fn a_wrong_clock_is_mended_by_the_services_own() {
         answer(403, &[("date", &date)], &refusal("AccessDenied")),
     ])
     .await;
-    let s3 = client(server.url(), false);
+    let s3 = client(server.url());
     let body = || Bytes::from_static(b"hello").into();
     let refused = s3.put_part("k", "u", 1, body(), [0; 16]).await.unwrap_err();
     assert_eq!((refused.retryable(), refused.code), (true, "s3_clock_skew"));
@@ -312,7 +310,7 @@ async fn what_a_service_asks_for_is_understood() {
     ];
     for (headers, seconds) in cases {
         let server = Server::start(vec![answer(503, &headers, &refusal("SlowDown"))]).await;
-        let error = client(server.url(), false).parts("k", "u").await.unwrap_err();
+        let error = client(server.url()).parts("k", "u").await.unwrap_err();
         assert_eq!(
             error.retry_after,
             seconds.map(std::time::Duration::from_secs),
@@ -323,10 +321,15 @@ async fn what_a_service_asks_for_is_understood() {
 
 #[tokio::test]
 async fn open_uploads_are_those_of_this_very_key() {
-    let list = "<ListMultipartUploadsResult><Upload><Key>a/ä.raw</Key><UploadId>u1</UploadId></Upload>\
-        <Upload><Key>a/ä.raw.gz</Key><UploadId>u2</UploadId></Upload><Upload><UploadId>u3</UploadId></Upload></ListMultipartUploadsResult>";
-    let server = Server::start(vec![answer(200, &[], list), answer(200, &[], "<html/>")]).await;
-    let s3 = client(server.url(), false);
+    let upload = |key: &str, id: &str| {
+        format!(
+            "<Upload><Key>{key}</Key><UploadId>{id}</UploadId><Initiated>2026-11-22T10:00:00.000Z</Initiated></Upload>"
+        )
+    };
+    let (ours, other) = (upload("a/ä.raw", "u1"), upload("a/ä.raw.gz", "u2"));
+    let list = format!("<ListMultipartUploadsResult>{ours}{other}</ListMultipartUploadsResult>");
+    let server = Server::start(vec![answer(200, &[], &list), answer(200, &[], "<html/>")]).await;
+    let s3 = client(server.url());
     assert_eq!(s3.uploads("a/ä.raw").await.unwrap(), ["u1"]);
     assert_eq!(s3.uploads("a/ä.raw").await.unwrap_err().code, "s3_answer_invalid");
     let asked = &server.asked()[0].path;

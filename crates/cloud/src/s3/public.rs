@@ -1,0 +1,215 @@
+//! Making an object public and private again, and looking at it as a stranger does: without a signature.
+
+use http::{
+    HeaderName, StatusCode,
+    header::{CONTENT_LENGTH, CONTENT_RANGE, RANGE},
+};
+use lotse_transfer::{TargetError, TargetErrorKind};
+use reqwest::RequestBuilder;
+use rusty_s3::Method;
+
+use super::{
+    PublicBy, S3,
+    ask::Ask,
+    error::{error, is_missing_key, refusal},
+    policy::{self, Change, LARGEST},
+};
+use crate::http::Answer;
+
+/// Bytes that are fetched to see whether ranges are answered.
+const SAMPLE: u64 = 1 << 10;
+
+/// How often the policy is read and changed: once more after the first time, to see whether somebody else's change at the same moment
+/// took ours away.
+const ROUNDS: usize = 2;
+
+impl S3 {
+    /// Lets everybody who knows the object's address read it. Repeating it is success.
+    ///
+    /// By [`PublicBy::BucketPolicy`] the bucket's policy is read, added to and written back: S3 has no way to do that in one step. All
+    /// clones of this client do it one after another, and afterwards the policy is read again. But what another program writes between our
+    /// reading and our writing is lost, and nobody is told.
+    ///
+    /// # Errors
+    /// The `s3_*` codes: `s3_no_public_access` where the service cannot do it or does not let this key; for the policy also
+    /// `s3_policy_unreadable`, when it is left as it is, and `s3_policy_too_large`.
+    pub async fn publish(&self, key: &str, by: PublicBy) -> Result<(), TargetError> {
+        match by {
+            PublicBy::Acl => self.set_acl(key, "public-read").await?.map_err(no_public_access),
+            PublicBy::BucketPolicy => {
+                let resource = policy::resource(self.bucket()?.name(), key);
+                self.change_policy(|policy| policy::allow(policy, &resource)).await
+            }
+        }
+    }
+
+    /// Makes the object private again. That it is already, or is not there at all, is success. See [`S3::publish`] about the policy.
+    ///
+    /// # Errors
+    /// The `s3_*` codes.
+    pub async fn withdraw(&self, key: &str, by: PublicBy) -> Result<(), TargetError> {
+        match by {
+            PublicBy::Acl => match self.set_acl(key, "private").await? {
+                Err(refused) if !is_missing_key(&refused) => Err(refused),
+                _ => Ok(()),
+            },
+            PublicBy::BucketPolicy => {
+                let resource = policy::resource(self.bucket()?.name(), key);
+                self.change_policy(|policy| match policy {
+                    Some(policy) => policy::disallow(policy, &resource),
+                    None => Ok(Change::None),
+                })
+                .await
+            }
+        }
+    }
+
+    /// Does what a service that imports by address does: HEAD, which must tell `size`, and GET of a range, which must bring just that.
+    /// No signature, no redirect, no cookie.
+    ///
+    /// # Errors
+    /// `s3_not_public` with the `status`, `s3_public_differs` if something else comes than the object, and what says that there was no
+    /// answer at all.
+    pub async fn check_public(&self, key: &str, size: u64) -> Result<(), TargetError> {
+        let url = self.object(key)?;
+        let head = self.stranger(self.http.head(url.clone())).await?;
+        if head.status != StatusCode::OK {
+            return Err(not_public(&head));
+        }
+        if number(&head, CONTENT_LENGTH) != Some(size) {
+            return Err(differs("Content-Length", &head, CONTENT_LENGTH));
+        }
+        let Some(last) = size.checked_sub(1) else {
+            return Ok(());
+        };
+        // The end of the object: what was cut off does not have it.
+        let first = size.saturating_sub(SAMPLE);
+        let range = format!("bytes {first}-{last}/{size}");
+        let part = self
+            .stranger(self.http.get(url).header(RANGE, format!("bytes={first}-{last}")))
+            .await?;
+        match part.status {
+            StatusCode::PARTIAL_CONTENT => {}
+            StatusCode::OK => return Err(differs("Range", &part, CONTENT_RANGE)),
+            _ => return Err(not_public(&part)),
+        }
+        if part.header(CONTENT_RANGE).map(str::trim) != Some(&range) {
+            return Err(differs("Content-Range", &part, CONTENT_RANGE));
+        }
+        if u64::try_from(part.body.len()).ok() != Some(size - first) {
+            return Err(differs("body", &part, CONTENT_LENGTH));
+        }
+        Ok(())
+    }
+
+    /// Can everybody read the object now? Of an object that is not there: no.
+    ///
+    /// # Errors
+    /// What says that there was no answer, or that the service is too busy for one.
+    pub async fn is_public(&self, key: &str) -> Result<bool, TargetError> {
+        let head = self.stranger(self.http.head(self.object(key)?)).await?;
+        Ok(head.status.is_success())
+    }
+
+    /// PutObjectAcl with a ready-made list; the inner error is the service's refusal.
+    async fn set_acl(&self, key: &str, acl: &'static str) -> Result<Result<(), TargetError>, TargetError> {
+        let ask = Ask::new(Method::Put, self.object(key)?)
+            .query("acl", "")
+            .header("x-amz-acl", acl);
+        let answer = self.ask(&ask).await?;
+        Ok(if answer.status.is_success() {
+            Ok(())
+        } else {
+            Err(refusal(&answer))
+        })
+    }
+
+    async fn change_policy(
+        &self,
+        change: impl Fn(Option<&[u8]>) -> Result<Change, policy::Unreadable>,
+    ) -> Result<(), TargetError> {
+        let _turn = self.policy.lock().await;
+        for _ in 0..ROUNDS {
+            let policy = self.read_policy().await?;
+            let change =
+                change(policy.as_deref()).map_err(|_| error(TargetErrorKind::Rejected, "s3_policy_unreadable", []))?;
+            let url = self.bucket()?.base_url().clone();
+            let ask = match change {
+                Change::None => return Ok(()),
+                Change::Replace(policy) if policy.len() > LARGEST => {
+                    let size = [("size", policy.len().to_string()), ("largest", LARGEST.to_string())];
+                    return Err(error(TargetErrorKind::Rejected, "s3_policy_too_large", size));
+                }
+                Change::Replace(policy) => Ask::new(Method::Put, url).body(policy),
+                Change::Delete => Ask::new(Method::Delete, url),
+            };
+            let answer = self.ask(&ask.query("policy", "")).await?;
+            if !answer.status.is_success() {
+                return Err(no_public_access(refusal(&answer)));
+            }
+        }
+        Ok(())
+    }
+
+    async fn read_policy(&self) -> Result<Option<Vec<u8>>, TargetError> {
+        let url = self.bucket()?.base_url().clone();
+        let answer = self.ask(&Ask::new(Method::Get, url).query("policy", "")).await?;
+        if answer.status.is_success() {
+            return Ok(Some(answer.body));
+        }
+        let refused = refusal(&answer);
+        match refused.params.get("service_code").map(String::as_str) {
+            Some("NoSuchBucketPolicy") => Ok(None),
+            _ => Err(no_public_access(refused)),
+        }
+    }
+
+    /// Sends what is not signed. An answer that says nothing about the object is an error.
+    async fn stranger(&self, request: RequestBuilder) -> Result<Answer, TargetError> {
+        let answer = self.send(request.timeout(self.timeouts.small)).await?;
+        let status = answer.status;
+        let elsewhere = matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS);
+        if status.is_server_error() || elsewhere {
+            return Err(refusal(&answer));
+        }
+        Ok(answer)
+    }
+}
+
+/// A service that cannot, or does not let this key.
+fn no_public_access(refused: TargetError) -> TargetError {
+    let cannot = match refused.params.get("service_code").map(String::as_str) {
+        Some("NotImplemented" | "MethodNotAllowed" | "AccessControlListNotSupported" | "MalformedPolicy") => true,
+        _ => refused.code == "s3_access_denied",
+    };
+    if cannot {
+        TargetError {
+            kind: TargetErrorKind::Rejected,
+            code: "s3_no_public_access",
+            ..refused
+        }
+    } else {
+        refused
+    }
+}
+
+fn not_public(answer: &Answer) -> TargetError {
+    error(
+        TargetErrorKind::Rejected,
+        "s3_not_public",
+        [("status", answer.status.as_u16().to_string())],
+    )
+}
+
+fn differs(what: &str, answer: &Answer, header: HeaderName) -> TargetError {
+    let found = answer.header(header).unwrap_or_default();
+    error(
+        TargetErrorKind::Rejected,
+        "s3_public_differs",
+        [("what", what.to_owned()), ("found", crate::http::shorten(found))],
+    )
+}
+
+fn number(answer: &Answer, header: HeaderName) -> Option<u64> {
+    answer.header(header)?.trim().parse().ok()
+}
