@@ -69,7 +69,6 @@ impl ObjectStorage {
             access_key: self.access_key.clone(),
             secret_key: secret,
             addressing: self.addressing,
-            public_read: false,
         };
         Ok(S3::new(config, lotse_cloud::http_client()?)?)
     }

@@ -2,7 +2,7 @@
 
 use std::{future::Future, pin::pin, time::Duration};
 
-use lotse_cloud::{Glance, NewImage, PublicBy};
+use lotse_cloud::{Glance, NewImage};
 use lotse_transfer::{Claim, Job, JobState, Progress, Retry, SendErrorKind, Steering, abort, send};
 use uuid::Uuid;
 
@@ -200,7 +200,7 @@ async fn import(connection: &OpenConnection, job: &Job, image: &str, steering: &
         .await?;
     if made.status == "queued" {
         // Only what arrived and was compared is made public, and only until the service has fetched it.
-        connection.staging.publish(&job.key, PublicBy::Acl).await?;
+        connection.staging.publish(&job.key, connection.public_by).await?;
         glance
             .import_from_url(id, &connection.staging.object_url(&job.key))
             .await?;
