@@ -9,6 +9,12 @@ pub mod e2e {
 #[cfg(target_os = "linux")]
 pub mod faults;
 #[cfg(target_os = "linux")]
+pub mod home;
+#[cfg(target_os = "linux")]
+pub mod keyring;
+#[cfg(target_os = "linux")]
+pub mod leaks;
+#[cfg(target_os = "linux")]
 mod process;
 pub mod provided;
 pub mod random;
@@ -19,6 +25,10 @@ pub mod sending;
 #[cfg(target_os = "linux")]
 pub mod servers;
 pub mod stored;
+#[cfg(target_os = "linux")]
+pub mod strangers;
+#[cfg(target_os = "linux")]
+pub mod tunnel;
 
 /// Why a test could not go on; any error will do.
 pub type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;

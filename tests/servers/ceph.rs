@@ -2,13 +2,18 @@
 //! Debian: radosgw, ceph-mon, ceph-osd, ceph-common (16.2).
 
 use std::{
+    fmt::Write as _,
     fs,
     path::Path,
     process::Command,
     time::{Duration, Instant},
 };
 
-use super::{Access, START_LIMIT, Settings, ports, wait_for, with_logs};
+use super::{
+    Access, START_LIMIT, Settings, ports,
+    secure::{self, Port, Secure},
+    wait_for, with_logs,
+};
 use crate::{
     Result,
     process::{self, Process},
@@ -17,13 +22,32 @@ use crate::{
 /// Any will do.
 const CLUSTER: &str = "6f1a2b3c-0000-4000-8000-000000000001";
 
-pub(super) async fn start(folder: &Path, settings: Settings) -> Result<(Vec<Process>, Access)> {
-    let [monitor, gateway] = ports::free::<2>()?;
+/// `radosgw-admin` for the server in this folder, with these words.
+pub(super) fn admin(folder: &Path, words: &[&str]) -> Result<String> {
+    let mut command = Command::new("radosgw-admin");
+    command
+        .arg("-c")
+        .arg(folder.join("ceph.conf"))
+        .args(["-n", "client.rgw"]);
+    process::output(command.args(words))
+}
+
+pub(super) async fn start(folder: &Path, settings: Settings) -> Result<(Vec<Process>, Access, Option<Secure>)> {
+    let [monitor, gateway, with_tls @ ..] = ports::free::<5>()?;
+    let (secure, with_tls) = if settings.tls {
+        let (secure, with_tls) = secure::provide(&folder.join("tls"), with_tls)?;
+        (Some(secure), with_tls)
+    } else {
+        (None, Vec::new())
+    };
     for sub in ["run", "log", "mon", "osd", "rgw"] {
         fs::create_dir_all(folder.join(sub))?;
     }
     let configuration = folder.join("ceph.conf");
-    fs::write(&configuration, configuration_text(folder, monitor, gateway, settings))?;
+    fs::write(
+        &configuration,
+        configuration_text(folder, monitor, gateway, &with_tls, settings),
+    )?;
     let program = |name: &str, words: &[&str]| {
         let mut command = Command::new(name);
         command.arg("-c").arg(&configuration).args(words);
@@ -73,13 +97,19 @@ pub(super) async fn start(folder: &Path, settings: Settings) -> Result<(Vec<Proc
     let endpoint = format!("http://127.0.0.1:{gateway}");
     wait_for(&endpoint, &mut processes, folder).await?;
     let (access_key, secret_key) = ("AKEY", "SKEY");
-    let user = ["user", "create", "--uid=test", "--display-name=test"];
-    process::output(
-        program("radosgw-admin", &["-n", "client.rgw"])
-            .args(user)
-            .arg(format!("--access-key={access_key}"))
-            .arg(format!("--secret-key={secret_key}")),
-    )?;
+    let keys = [
+        format!("--access-key={access_key}"),
+        format!("--secret-key={secret_key}"),
+    ];
+    let user = [
+        "user",
+        "create",
+        "--uid=test",
+        "--display-name=test",
+        &keys[0],
+        &keys[1],
+    ];
+    admin(folder, &user)?;
     let access = Access {
         endpoint: endpoint.parse()?,
         region: "us-east-1".to_owned(),
@@ -87,10 +117,25 @@ pub(super) async fn start(folder: &Path, settings: Settings) -> Result<(Vec<Proc
         access_key: access_key.to_owned(),
         secret_key: secret_key.to_owned(),
     };
-    Ok((processes, access))
+    Ok((processes, access, secure))
 }
 
-fn configuration_text(folder: &Path, monitor: u16, gateway: u16, settings: Settings) -> String {
+fn configuration_text(folder: &Path, monitor: u16, gateway: u16, with_tls: &[Port], settings: Settings) -> String {
+    let mut frontends = format!("beast endpoint=127.0.0.1:{gateway}");
+    for Port {
+        number,
+        certificate,
+        key,
+    } in with_tls
+    {
+        // Writing into a String cannot fail.
+        _ = write!(
+            frontends,
+            ", beast ssl_endpoint=127.0.0.1:{number} ssl_certificate={} ssl_private_key={}",
+            certificate.display(),
+            key.display()
+        );
+    }
     // What was deleted is only freed by the garbage collector: soon, or the memory fills up and writing hangs.
     format!(
         "[global]
@@ -129,7 +174,7 @@ osd_objectstore = memstore
 memstore_device_bytes = {memory}
 osd_class_update_on_start = false
 [client]
-rgw_frontends = beast endpoint=127.0.0.1:{gateway}
+rgw_frontends = {frontends}
 rgw_data = {folder}/rgw
 rgw_enable_usage_log = false
 rgw_gc_obj_min_wait = 2

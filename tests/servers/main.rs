@@ -1,4 +1,4 @@
-//! `s3-server swift|radosgw|practice [--min-part BYTES] [--memory-gib N]`: starts a real S3 server on loopback, prints where it is as one line
+//! `s3-server swift|radosgw|practice [--min-part BYTES] [--memory-gib N] [--tls true]`: starts a real S3 server on loopback, prints where it is as one line
 //! of JSON, and ends it when standard input is closed.
 
 #[cfg(target_os = "linux")]
@@ -11,17 +11,22 @@ async fn main() -> lotse_tests::Result {
     let mut words = std::env::args().skip(1);
     let name = words.next().unwrap_or_default();
     let kind = Kind::ALL.into_iter().find(|kind| kind.name() == name);
-    let kind = kind.ok_or("usage: s3-server swift|radosgw|practice [--min-part BYTES] [--memory-gib N]")?;
+    let kind =
+        kind.ok_or("usage: s3-server swift|radosgw|practice [--min-part BYTES] [--memory-gib N] [--tls true]")?;
     let mut settings = Settings::default();
     while let (Some(option), Some(value)) = (words.next(), words.next()) {
         match option.as_str() {
             "--min-part" => settings.min_part = value.parse()?,
             "--memory-gib" => settings.memory_gib = value.parse()?,
+            "--tls" => settings.tls = value.parse()?,
             other => return Err(format!("`{other}` is not known").into()),
         }
     }
     let server = Server::start(kind, settings).await?;
     println!("{}", serde_json::to_string(&server.access)?);
+    if let Some(secure) = &server.secure {
+        println!("{}", serde_json::to_string(secure)?);
+    }
     // The server itself may run in this process, so that nothing here may block.
     tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new())).await??;
     Ok(())

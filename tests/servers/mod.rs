@@ -2,6 +2,7 @@
 
 mod ceph;
 mod ports;
+pub mod secure;
 mod swift;
 
 use std::{
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 use url::Url;
 
+use self::secure::Secure;
 use crate::{Result, process::Process};
 
 /// How long a server may take to answer. A quiet machine needs 4 to 12 seconds.
@@ -57,6 +59,8 @@ pub struct Settings {
     pub min_part: u64,
     /// Memory for what is stored, in GiB; radosgw only, which keeps everything in memory here.
     pub memory_gib: u64,
+    /// Answers with TLS too; radosgw only.
+    pub tls: bool,
 }
 
 impl Default for Settings {
@@ -64,6 +68,7 @@ impl Default for Settings {
         Settings {
             min_part: 5 << 20,
             memory_gib: 2,
+            tls: false,
         }
     }
 }
@@ -132,6 +137,8 @@ impl Access {
 pub struct Server {
     /// Where it is.
     pub access: Access,
+    /// Where it is with TLS, if that was asked for.
+    pub secure: Option<Secure>,
     kind: Kind,
     // Ended before their folder goes.
     _processes: Vec<Process>,
@@ -159,19 +166,19 @@ impl Server {
 
     async fn start_once(kind: Kind, settings: Settings) -> Result<Server> {
         let folder = tempfile::Builder::new().prefix("lotse-s3-").tempdir()?;
-        let (processes, practice, access) = match kind {
+        let (processes, practice, access, secure) = match kind {
             Kind::Swift => {
                 let (processes, access) = swift::start(folder.path(), settings).await?;
-                (processes, None, access)
+                (processes, None, access, None)
             }
             Kind::Radosgw => {
-                let (processes, access) = ceph::start(folder.path(), settings).await?;
-                (processes, None, access)
+                let (processes, access, secure) = ceph::start(folder.path(), settings).await?;
+                (processes, None, access, secure)
             }
             Kind::Practice => {
                 let practice = PracticeCloud::start(folder.path()).await?;
                 let access = practice_access(&practice);
-                (Vec::new(), Some(practice), access)
+                (Vec::new(), Some(practice), access, None)
             }
         };
         if kind != Kind::Practice {
@@ -181,6 +188,7 @@ impl Server {
         }
         Ok(Server {
             access,
+            secure,
             kind,
             _processes: processes,
             _practice: practice,
@@ -191,6 +199,14 @@ impl Server {
     /// Which one it is.
     pub fn kind(&self) -> Kind {
         self.kind
+    }
+
+    /// What the operator does: `radosgw-admin` with these words; radosgw only.
+    ///
+    /// # Errors
+    /// When it refuses.
+    pub fn admin(&self, words: &[&str]) -> Result<String> {
+        ceph::admin(self.folder.path(), words)
     }
 
     /// The end of what it logged.
