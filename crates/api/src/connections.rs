@@ -141,7 +141,7 @@ impl TryFrom<ObjectStorage> for lotse_app::ObjectStorage {
     type Error = lotse_app::Error;
 
     fn try_from(storage: ObjectStorage) -> Result<Self, lotse_app::Error> {
-        let panel = storage.panel.filter(|panel| !panel.trim().is_empty());
+        let panel = storage.panel.unwrap_or_default();
         Ok(Self {
             name: storage.name,
             endpoint: Self::address(&storage.endpoint)?,
@@ -151,7 +151,7 @@ impl TryFrom<ObjectStorage> for lotse_app::ObjectStorage {
             access_key: storage.access_key,
             public_by: storage.public_by.into(),
             secret_in: storage.secret_in.into(),
-            panel: panel.map(|panel| Self::address(&panel)).transpose()?,
+            panel: Self::panel_address(&panel)?,
             image_regions: storage.image_regions,
         })
     }

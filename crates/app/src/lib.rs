@@ -15,6 +15,7 @@ mod secrets;
 mod settings;
 mod staging;
 mod uploads;
+mod whole_file;
 
 pub use check::{Checked, check};
 pub use connections::{
@@ -64,27 +65,69 @@ impl App {
         self.connections.list().await
     }
 
-    /// Keeps a new connection, or changes the one with this id.
+    /// One of them that a person has set up.
     ///
     /// # Errors
-    /// Code `connection_unknown`; `secret_needed` and the other codes of secrets; `settings_not_written`. Nothing changes then.
+    /// Code `connection_unknown`, also for the practice cloud, of which there is nothing to tell.
+    pub async fn connection(&self, id: &str) -> Result<Connection, Error> {
+        self.connections.one(id).await
+    }
+
+    /// Keeps a new connection, or changes the one with this id. Uploads of it that run go on with what they began with.
+    ///
+    /// # Errors
+    /// What was typed wrong (`connection_…`, `s3_endpoint_invalid`), each with its own code; `connection_unknown`; `connection_in_use`
+    /// where uploads of it that have not ended would lose their bucket; `secret_needed` and the other codes of secrets;
+    /// `settings_not_written`. Nothing changes then.
     pub async fn save_connection(&self, id: Option<&str>, draft: &Draft) -> Result<Connection, Error> {
+        if let Some(id) = id
+            && self.connections.moves(id, draft)?
+        {
+            self.check_unused(id)?;
+        }
         self.connections.save(id, draft).await
     }
 
     /// Removes a connection and its secret; what is in its bucket stays.
     ///
     /// # Errors
-    /// Code `connection_unknown`.
-    pub async fn remove_connection(&self, id: &str) -> Result<(), Error> {
+    /// Code `connection_unknown`; `connection_in_use` where uploads of it have not ended, unless it shall go `anyway`: what they left in
+    /// the bucket can then not be removed from here any more.
+    pub async fn remove_connection(&self, id: &str, anyway: bool) -> Result<(), Error> {
+        if !anyway {
+            self.check_unused(id)?;
+        }
         self.connections.remove(id).await
     }
 
-    /// Takes the secret that a connection needs.
+    /// The journal knows of every upload that may still have something in the bucket: sending, waiting, failed or handed over.
+    fn check_unused(&self, connection: &str) -> Result<(), Error> {
+        let uploads = self.uploads.list()?;
+        let of_it = uploads
+            .iter()
+            .filter(|upload| upload.connection == connection && !upload.state.is_final());
+        match of_it.count() {
+            0 => Ok(()),
+            count => Err(Error::new("connection_in_use")
+                .with("connection", connection)
+                .with("count", count)),
+        }
+    }
+
+    /// Takes the secret that a connection needs, and goes on with its uploads that wait for that.
     ///
     /// # Errors
-    /// Code `connection_unknown`; the codes of secrets.
+    /// Code `connection_unknown`; `connection_secret_empty`, `connection_secret_invalid`; the codes of secrets.
     pub async fn sign_in(&self, connection: &str, secret: &Secret) -> Result<(), Error> {
+        self.keep_secret(connection, secret).await?;
+        self.uploads.resume_signed_in(|id| id == connection).await
+    }
+
+    /// Takes the secret that a connection needs, and leaves its uploads to whoever resumes them.
+    ///
+    /// # Errors
+    /// As [`App::sign_in`].
+    pub async fn keep_secret(&self, connection: &str, secret: &Secret) -> Result<(), Error> {
         self.connections.sign_in(connection, secret).await
     }
 

@@ -9,7 +9,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Hours};
+use crate::{Error, Hours, whole_file};
 
 /// Most uploads at the same time: more only make each of them late.
 pub const MOST_AT_ONCE: u32 = 4;
@@ -119,13 +119,7 @@ impl SettingsFile {
                 .retryable()
         };
         let json = serde_json::to_vec_pretty(settings).map_err(|cause| not_written(&cause))?;
-        let beside = self.path.with_extension(format!("json.{}", std::process::id()));
-        let written = fs::write(&beside, json).and_then(|()| fs::rename(&beside, &self.path));
-        if let Err(cause) = written {
-            // What stands there is of no use to anybody.
-            _ = fs::remove_file(&beside);
-            return Err(not_written(&cause));
-        }
+        whole_file::write(&self.path, &json).map_err(|cause| not_written(&cause))?;
         let mut read = self.read();
         read.changed = fs::metadata(&self.path).and_then(|metadata| metadata.modified()).ok();
         read.settings = settings.clone();

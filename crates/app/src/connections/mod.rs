@@ -1,12 +1,14 @@
 //! The clouds that images can be sent to: the practice cloud, started inside this process when it is first used, and what a person
 //! has set up: object storages, from which ccloud³ imports.
 
+mod cleaned;
+mod id;
 mod storage;
 mod store;
 mod test;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -15,12 +17,12 @@ use lotse_cloud::{Addressing, KeystoneConfig, OpenStack, PublicBy, S3, S3Config,
 use lotse_practice_cloud::PracticeCloud;
 use tokio::sync::OnceCell;
 
-use self::store::Store;
+use self::store::{Store, Stored};
 pub use self::{
     storage::{Draft, ObjectStorage, SecretSource},
     test::{TestOutcome, TestStep, TestStepKind},
 };
-use crate::{Error, secrets::Secrets};
+use crate::{Error, SecretPlace, secrets::Secrets};
 
 /// Id of the practice cloud's connection.
 pub const PRACTICE: &str = "practice";
@@ -101,7 +103,7 @@ impl Connections {
                 .await
                 .cloned();
         }
-        let storage = self.stored(id)?;
+        let storage = self.store.one(id)?;
         if let Some(open) = self.opened().get(id)
             && open.storage.as_ref() == Some(&storage)
         {
@@ -129,42 +131,98 @@ impl Connections {
             storage: None,
             needs: None,
         }];
-        for (id, storage) in self.store.all()? {
-            all.push(self.seen(id, storage).await);
+        for (id, stored) in self.store.all()? {
+            all.push(self.seen(id, stored).await);
         }
         Ok(all)
     }
 
-    /// Keeps a new connection, or changes one.
+    /// One of them; the practice cloud needs nothing.
+    pub(crate) async fn one(&self, id: &str) -> Result<Connection, Error> {
+        let stored = self.store.all()?.remove(id).ok_or_else(|| unknown(id))?;
+        Ok(self.seen(id.to_owned(), stored).await)
+    }
+
+    /// What a draft for the connection with this id changes of where its uploads go.
+    pub(crate) fn moves(&self, id: &str, draft: &Draft) -> Result<bool, Error> {
+        let (before, after) = (self.store.one(id)?, draft.storage.cleaned()?);
+        Ok((before.endpoint, before.bucket) != (after.endpoint, after.bucket))
+    }
+
+    /// Keeps a new connection, or changes one. Uploads that run go on with what they began with.
     pub(crate) async fn save(&self, id: Option<&str>, draft: &Draft) -> Result<Connection, Error> {
-        let secret = self.secret(&draft.secret).await?;
-        let mut all = self.store.all()?;
+        let storage = draft.storage.cleaned()?;
         let id = match id {
-            Some(id) if all.contains_key(id) => id.to_owned(),
-            Some(id) => return Err(unknown(id)),
-            None => new_id(&draft.storage.name, &all),
+            Some(id) => {
+                let before = self.store.one(id)?;
+                let secret = self.new_secret(id, &before, &storage, &draft.secret).await?;
+                let entry = self.store.set(id, &storage)?;
+                let kept = self.keep(id, storage.secret_in, secret.as_ref()).await;
+                if kept.is_err() {
+                    self.store.restore(id, entry)?;
+                }
+                kept?;
+                if before.secret_in != storage.secret_in {
+                    self.secrets.remove(id, before.secret_in).await?;
+                }
+                id.to_owned()
+            }
+            None => {
+                let secret = self.secret(&draft.secret).await?;
+                let id = self.store.add(&storage)?;
+                let kept = self.keep(&id, storage.secret_in, Some(&secret)).await;
+                if kept.is_err() {
+                    self.store.remove(&id)?;
+                }
+                kept?;
+                id
+            }
         };
-        self.secrets.write(&id, draft.storage.secret_in, &secret).await?;
-        all.insert(id.clone(), draft.storage.clone());
-        self.store.set(&all)?;
         self.opened().remove(&id);
-        Ok(self.seen(id, draft.storage.clone()).await)
+        Ok(self.seen(id, Stored::Known(storage)).await)
+    }
+
+    /// The secret that a changed connection needs written: none where it stays where it is.
+    async fn new_secret(
+        &self,
+        id: &str,
+        before: &ObjectStorage,
+        after: &ObjectStorage,
+        source: &SecretSource,
+    ) -> Result<Option<Secret>, Error> {
+        let stays = *source == SecretSource::Kept(id.to_owned()) && before.secret_in == after.secret_in;
+        if stays {
+            Ok(None)
+        } else {
+            self.secret(source).await.map(Some)
+        }
+    }
+
+    async fn keep(&self, id: &str, place: SecretPlace, secret: Option<&Secret>) -> Result<(), Error> {
+        match secret {
+            Some(secret) => self.secrets.write(id, place, secret).await,
+            None => Ok(()),
+        }
     }
 
     /// Removes a connection and its secret.
     pub(crate) async fn remove(&self, id: &str) -> Result<(), Error> {
-        let mut all = self.store.all()?;
-        let storage = all.remove(id).ok_or_else(|| unknown(id))?;
-        self.store.set(&all)?;
+        let removed = self.store.remove(id)?;
         self.opened().remove(id);
-        self.secrets.remove(id, storage.secret_in).await
+        match removed {
+            Stored::Known(storage) => self.secrets.remove(id, storage.secret_in).await,
+            // Where its secret is only the program knows that wrote it.
+            Stored::Strange(..) => Ok(()),
+        }
     }
 
     /// Takes a secret that a connection needs.
     pub(crate) async fn sign_in(&self, id: &str, secret: &Secret) -> Result<(), Error> {
-        let storage = self.stored(id)?;
+        let storage = self.store.one(id)?;
+        let secret = cleaned::secret(secret)?;
+        self.secrets.write(id, storage.secret_in, &secret).await?;
         self.opened().remove(id);
-        self.secrets.write(id, storage.secret_in, secret).await
+        Ok(())
     }
 
     /// A client as a draft describes it.
@@ -174,24 +232,31 @@ impl Connections {
 
     async fn secret(&self, source: &SecretSource) -> Result<Secret, Error> {
         match source {
-            SecretSource::Typed(secret) => Ok(secret.clone()),
-            SecretSource::Kept(id) => self.secrets.read(id, self.stored(id)?.secret_in).await,
+            SecretSource::Typed(secret) => cleaned::secret(secret),
+            SecretSource::Kept(id) => self.secrets.read(id, self.store.one(id)?.secret_in).await,
         }
     }
 
-    async fn seen(&self, id: String, storage: ObjectStorage) -> Connection {
-        Connection {
-            kind: ConnectionKind::ObjectStorage,
-            name: storage.name.clone(),
-            regions: storage.image_regions.clone(),
-            needs: self.secrets.read(&id, storage.secret_in).await.err(),
-            storage: Some(storage),
-            id,
+    async fn seen(&self, id: String, stored: Stored) -> Connection {
+        let kind = ConnectionKind::ObjectStorage;
+        match stored {
+            Stored::Known(storage) => Connection {
+                kind,
+                name: storage.name.clone(),
+                regions: storage.image_regions.clone(),
+                needs: self.secrets.read(&id, storage.secret_in).await.err(),
+                storage: Some(storage),
+                id,
+            },
+            Stored::Strange(name, error) => Connection {
+                kind,
+                name,
+                regions: Vec::new(),
+                needs: Some(error),
+                storage: None,
+                id,
+            },
         }
-    }
-
-    fn stored(&self, id: &str) -> Result<ObjectStorage, Error> {
-        self.store.all()?.remove(id).ok_or_else(|| unknown(id))
     }
 
     fn opened(&self) -> MutexGuard<'_, HashMap<String, Arc<OpenConnection>>> {
@@ -204,25 +269,12 @@ fn unknown(id: &str) -> Error {
     Error::new("connection_unknown").with("connection", id)
 }
 
-/// A word made of the name that no other connection has.
-fn new_id(name: &str, taken: &BTreeMap<String, ObjectStorage>) -> String {
-    let plain = |character: char| character.is_ascii_alphanumeric();
-    let words: Vec<String> = name
-        .split(|character| !plain(character))
-        .filter(|word| !word.is_empty())
-        .map(str::to_ascii_lowercase)
-        .collect();
-    let word = match words.join("-") {
-        word if word.is_empty() || word == PRACTICE => "storage".to_owned(),
-        word => word,
-    };
-    let mut id = word.clone();
-    let mut number = 2_u32;
-    while taken.contains_key(&id) {
-        id = format!("{word}-{number}");
-        number = number.saturating_add(1);
-    }
-    id
+/// Does a connection that cannot be opened wait for a person, rather than for the network or for good?
+pub(crate) fn needs_somebody(error: &Error) -> bool {
+    matches!(
+        error.code.as_str(),
+        "secret_needed" | "passphrase_needed" | "keychain_locked" | "keychain_unavailable" | "keychain_failed"
+    )
 }
 
 async fn open_practice(folder: &Path) -> Result<Arc<OpenConnection>, Error> {

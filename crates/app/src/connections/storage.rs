@@ -37,29 +37,6 @@ pub struct ObjectStorage {
 }
 
 impl ObjectStorage {
-    /// An address as a person types it; without a scheme it is HTTPS.
-    ///
-    /// # Errors
-    /// Code `s3_endpoint_invalid`.
-    pub fn address(typed: &str) -> Result<Url, Error> {
-        let typed = typed.trim();
-        let invalid = |reason: &dyn std::fmt::Display| {
-            Error::new("s3_endpoint_invalid")
-                .with("endpoint", typed)
-                .with("reason", reason)
-        };
-        let address = if typed.contains("://") {
-            Url::parse(typed)
-        } else {
-            Url::parse(&format!("https://{typed}"))
-        };
-        match address {
-            Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(url),
-            Ok(url) => Err(invalid(&url.scheme())),
-            Err(cause) => Err(invalid(&cause)),
-        }
-    }
-
     /// A client of its bucket.
     pub(super) fn client(&self, secret: Secret) -> Result<S3, Error> {
         let config = S3Config {

@@ -50,6 +50,13 @@ pub enum UploadState {
     Interrupted,
 }
 
+impl UploadState {
+    /// Has it ended for good?
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Job(state) if state.is_final())
+    }
+}
+
 /// An upload as a person sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upload {
@@ -214,6 +221,23 @@ impl Uploads {
     /// When the journal cannot be read.
     pub async fn resume_interrupted(&self) -> Result<Vec<Upload>, Error> {
         self.resume_those(|state| state == UploadState::Interrupted).await
+    }
+
+    /// Goes on with every upload of these connections that waits for somebody to sign in.
+    pub(crate) async fn resume_signed_in(&self, connections: impl Fn(&str) -> bool) -> Result<(), Error> {
+        let waits = UploadState::Job(JobState::WaitingForSignIn);
+        for upload in self.list()? {
+            if upload.state != waits || !connections(&upload.connection) {
+                continue;
+            }
+            match self.resume(upload.id).await {
+                Err(error) if !matches!(error.code.as_str(), "upload_busy_elsewhere" | "upload_final") => {
+                    return Err(error);
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     async fn resume_those(&self, wanted: impl Fn(UploadState) -> bool) -> Result<Vec<Upload>, Error> {
