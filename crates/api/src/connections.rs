@@ -188,15 +188,84 @@ pub enum SecretSource {
         /// Its id.
         connection: String,
     },
+    /// From another program's profile: the engine reads it, it does not cross.
+    Profile {
+        /// Whose profile it is.
+        source: ProfileSource,
+        /// Its name there.
+        name: String,
+    },
 }
 
-impl From<SecretSource> for lotse_app::SecretSource {
-    fn from(source: SecretSource) -> Self {
+impl TryFrom<SecretSource> for lotse_app::SecretSource {
+    type Error = lotse_app::Error;
+
+    fn try_from(source: SecretSource) -> Result<Self, lotse_app::Error> {
         match source {
-            SecretSource::Typed { secret } => Self::Typed(secret.into()),
-            SecretSource::Kept { connection } => Self::Kept(connection),
+            SecretSource::Typed { secret } => Ok(Self::Typed(secret.into())),
+            SecretSource::Kept { connection } => Ok(Self::Kept(connection)),
+            SecretSource::Profile { name, .. } => Err(lotse_app::Error::new("profile_unknown").with("profile", name)),
         }
     }
+}
+
+/// A program whose profiles can be taken over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum ProfileSource {
+    /// The AWS command line.
+    Aws,
+    /// rclone.
+    Rclone,
+}
+
+/// What another program knows of an object storage, without the secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+pub struct Profile {
+    /// Whose it is.
+    pub source: ProfileSource,
+    /// Its name there.
+    pub name: String,
+    /// The service's address; null where the profile tells none.
+    pub endpoint: Option<String>,
+    /// Region to sign for.
+    pub region: Option<String>,
+    /// Access key.
+    pub access_key: Option<String>,
+    /// Where the bucket stands in addresses.
+    pub addressing: Addressing,
+    /// Why it cannot be used.
+    pub problem: Option<ApiError>,
+}
+
+/// The profiles of this computer's user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+pub struct Profiles {
+    /// In the order of their files.
+    pub found: Vec<Profile>,
+    /// Files that are there but could not be read.
+    pub unreadable: Vec<ApiError>,
+}
+
+/// How the encrypted file of secrets stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum SecretFile {
+    /// There is none yet.
+    None,
+    /// Its passphrase is needed.
+    Locked,
+    /// Its passphrase was given since the program was started.
+    Unlocked,
+}
+
+/// Where secrets can be kept on this computer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+pub struct SecretPlaces {
+    /// Why the system's keychain cannot be used; null where it can.
+    pub keychain: Option<ApiError>,
+    /// The encrypted file.
+    pub file: SecretFile,
 }
 
 /// A connection that is not kept yet, or shall be changed.
@@ -214,7 +283,7 @@ impl TryFrom<ConnectionDraft> for lotse_app::Draft {
     fn try_from(draft: ConnectionDraft) -> Result<Self, lotse_app::Error> {
         Ok(Self {
             storage: draft.storage.try_into()?,
-            secret: draft.secret.into(),
+            secret: draft.secret.try_into()?,
         })
     }
 }

@@ -17,8 +17,8 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 pub use connections::{
-    Addressing, Connection, ConnectionDraft, ConnectionKind, ObjectStorage, PublicBy, SecretPlace, SecretSource,
-    TestOutcome, TestStep, TestStepKind, TypedSecret,
+    Addressing, Connection, ConnectionDraft, ConnectionKind, ObjectStorage, Profile, ProfileSource, Profiles, PublicBy,
+    SecretFile, SecretPlace, SecretPlaces, SecretSource, TestOutcome, TestStep, TestStepKind, TypedSecret,
 };
 pub use staging::{HandOver, StagingKind, StagingList, StagingObject, Unreachable};
 pub use typescript::bindings;
@@ -31,9 +31,6 @@ pub const DRAG_OVER: &str = "drag-over";
 
 /// Event: the uploads have moved on. Payload: all of them, as the command `uploads` returns them.
 pub const UPLOADS: &str = "uploads";
-
-/// Event: a step of a connection's test has ended. Payload: [`TestStep`].
-pub const CONNECTION_TEST: &str = "connection-test";
 
 /// A path as it can cross to the window, which knows text only: what is no Unicode in it becomes U+FFFD. Such a file cannot be
 /// found again by this path; [`CheckedFile`]'s command tells that by its own code.

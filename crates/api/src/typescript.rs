@@ -9,9 +9,9 @@ use ts_rs::{Config, TS};
 use crate::{
     Addressing, ApiError, CheckedFile, Connection, ConnectionDraft, ConnectionKind, Distribution, DragOver,
     DroppedFiles, ExportFormat, ExportRequest, HandOver, Hours, Image, ImageDetails, ImageList, Language,
-    ObjectStorage, PublicBy, SecretPlace, SecretSource, Settings, StagingKind, StagingList, StagingObject, Suggested,
-    TestOutcome, TestStep, TestStepKind, TimeLeft, TimeUnit, TypedSecret, Unreachable, Upload, UploadRequest,
-    UploadState,
+    ObjectStorage, Profile, ProfileSource, Profiles, PublicBy, SecretFile, SecretPlace, SecretPlaces, SecretSource,
+    Settings, StagingKind, StagingList, StagingObject, Suggested, TestOutcome, TestStep, TestStepKind, TimeLeft,
+    TimeUnit, TypedSecret, Unreachable, Upload, UploadRequest, UploadState,
 };
 
 /// The content of `ui/src/lib/generated/bindings.ts`.
@@ -60,10 +60,15 @@ pub fn bindings() -> String {
         SecretPlace,
         ObjectStorage,
         TypedSecret,
+        ProfileSource,
         SecretSource,
         ConnectionDraft,
         ConnectionKind,
         Connection,
+        Profile,
+        Profiles,
+        SecretFile,
+        SecretPlaces,
         TestStepKind,
         TestOutcome,
         TestStep,

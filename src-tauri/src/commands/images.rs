@@ -1,14 +1,8 @@
-//! Connections and the images behind them.
+//! The images behind a connection.
 
-use lotse_api::{ApiError, Connection, ImageList};
+use lotse_api::{ApiError, ImageList};
 use lotse_app::App;
 use tauri::State;
-
-/// The connections with their regions.
-#[tauri::command]
-pub(crate) async fn connections(app: State<'_, App>) -> Result<Vec<Connection>, ApiError> {
-    Ok(app.connections().await?.into_iter().map(Connection::from).collect())
-}
 
 /// Every image of a connection.
 #[tauri::command]

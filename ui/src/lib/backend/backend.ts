@@ -5,9 +5,13 @@ import type {
   ApiError,
   CheckedFile,
   Connection,
+  ConnectionDraft,
   ExportRequest,
   ImageList,
+  Profiles,
+  SecretPlaces,
   Settings,
+  TestStep,
   Upload,
   UploadRequest,
 } from "../generated/bindings";
@@ -28,7 +32,26 @@ export interface Backend {
   onFilesDropped(callback: (paths: string[]) => void): Unsubscribe;
   /** Files are being dragged over the window (`true`), or no longer (`false`). */
   onDragging(callback: (over: boolean) => void): Unsubscribe;
+  /** The practice cloud first, then what was set up. */
   connections(): Promise<Connection[]>;
+  /** Keeps a new connection (`null`), or changes the one with this id. */
+  saveConnection(id: string | null, draft: ConnectionDraft): Promise<Connection>;
+  /** Removes a connection and its secret key; what is in its bucket stays. */
+  removeConnection(id: string): Promise<void>;
+  /** Tries a connection, tells each step as it ends, and answers with all eight. */
+  testConnection(draft: ConnectionDraft, onStep: (step: TestStep) => void): Promise<TestStep[]>;
+  /** The buckets that the draft's key may see. */
+  buckets(draft: ConnectionDraft): Promise<string[]>;
+  /** Makes the draft's bucket. */
+  createBucket(draft: ConnectionDraft): Promise<void>;
+  /** Reads the profiles of other programs, only when asked to. */
+  profiles(): Promise<Profiles>;
+  /** Where secrets can be kept on this computer. */
+  secretPlaces(): Promise<SecretPlaces>;
+  /** Gives a connection the secret key it needs. */
+  signIn(connection: string, secret: string): Promise<void>;
+  /** Unlocks the encrypted file of secrets, or makes it. */
+  unlock(passphrase: string): Promise<void>;
   startUpload(request: UploadRequest): Promise<Upload>;
   /** What has not ended in the queue's order, then what has, the latest first. */
   uploads(): Promise<Upload[]>;

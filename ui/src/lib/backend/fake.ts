@@ -5,26 +5,30 @@ import type {
   ApiError,
   CheckedFile,
   Connection,
+  ConnectionDraft,
   ExportRequest,
   Image,
   ImageList,
+  Profiles,
+  SecretPlaces,
   Settings,
+  TestStep,
   TimeLeft,
   Upload,
   UploadRequest,
   UploadState,
 } from "../generated/bindings";
 import type { Backend, Unsubscribe } from "./backend";
+import { FakeConnections, type FakeConnectionOptions } from "./fake-connections";
 import { image, upload } from "./fake-data";
 import { checkRichByName } from "./fake-rich";
 
-export type FakeOptions = {
+export type FakeOptions = FakeConnectionOptions & {
   /** What the file dialog answers. */
   choice?: string[];
   /** What the dialog for saving answers; null when it is closed. */
   place?: string | null;
   check?: (path: string) => CheckedFile | Promise<CheckedFile>;
-  connections?: Connection[];
   images?: Image[];
   uploads?: Upload[];
   settings?: Settings;
@@ -64,6 +68,7 @@ export class FakeBackend implements Backend {
   readonly requests: UploadRequest[] = [];
   readonly saved: ExportRequest[] = [];
   readonly mailed: ExportRequest[] = [];
+  readonly set: FakeConnections;
   #settings: Settings;
   #options: FakeOptions;
   #images: Image[];
@@ -74,6 +79,7 @@ export class FakeBackend implements Backend {
 
   constructor(options: FakeOptions = {}) {
     this.#options = options;
+    this.set = new FakeConnections(options);
     this.#images = [...(options.images ?? [])];
     this.#uploads = [...(options.uploads ?? [])];
     this.#settings = options.settings ?? {
@@ -89,6 +95,7 @@ export class FakeBackend implements Backend {
     const backend = new FakeBackend({
       checkDelay: 700,
       uploadStep: 150,
+      testStep: 400,
       choice: ["/home/me/debian-12.qcow2"],
     });
     let depth = 0;
@@ -178,15 +185,53 @@ export class FakeBackend implements Backend {
   }
 
   connections(): Promise<Connection[]> {
-    const practice: Connection = {
-      id: "practice",
-      kind: "practice",
-      name: "",
-      regions: ["practice-north", "practice-south"],
-      storage: null,
-      needs: null,
-    };
-    return Promise.resolve(this.#options.connections ?? [practice]);
+    return Promise.resolve(this.set.all);
+  }
+
+  async saveConnection(id: string | null, draft: ConnectionDraft): Promise<Connection> {
+    await this.#wait();
+    return this.set.save(id, draft);
+  }
+
+  async removeConnection(id: string): Promise<void> {
+    await this.#wait();
+    const running = this.#uploads.some((one) => one.connection === id && !FINAL.includes(one.state));
+    if (running) throw rejection("connection_in_use");
+    this.set.remove(id);
+  }
+
+  testConnection(draft: ConnectionDraft, onStep: (step: TestStep) => void): Promise<TestStep[]> {
+    return this.set.test(draft, onStep);
+  }
+
+  async buckets(draft: ConnectionDraft): Promise<string[]> {
+    await this.#wait();
+    return this.set.buckets(draft);
+  }
+
+  async createBucket(draft: ConnectionDraft): Promise<void> {
+    await this.#wait();
+    this.set.createBucket(draft);
+  }
+
+  profiles(): Promise<Profiles> {
+    return Promise.resolve(this.set.profiles());
+  }
+
+  secretPlaces(): Promise<SecretPlaces> {
+    return Promise.resolve(this.set.places());
+  }
+
+  async signIn(connection: string, secret: string): Promise<void> {
+    await this.#wait();
+    this.set.signIn(connection, secret);
+    this.#goOn((one) => one.connection === connection);
+  }
+
+  async unlock(passphrase: string): Promise<void> {
+    await this.#wait();
+    this.set.unlock(passphrase);
+    this.#goOn((one) => one.error?.code === "passphrase_needed");
   }
 
   startUpload(request: UploadRequest): Promise<Upload> {
@@ -297,6 +342,15 @@ export class FakeBackend implements Backend {
     do {
       await this.#wait(this.#options.uploadStep);
     } while (this.advance(id));
+  }
+
+  /** What waited for somebody to sign in is in the queue again. */
+  #goOn(waited: (upload: Upload) => boolean): void {
+    this.setUploads(
+      this.#uploads.map((one) =>
+        one.state === "waiting_for_sign_in" && waited(one) ? { ...one, state: "queued", error: null } : one,
+      ),
+    );
   }
 
   #moveAll(from: (state: UploadState) => boolean, to: UploadState): void {

@@ -1,6 +1,6 @@
 // The real program behind the window. The only file that knows of Tauri.
 
-import { invoke } from "@tauri-apps/api/core";
+import { Channel, invoke } from "@tauri-apps/api/core";
 import { listen } from "@tauri-apps/api/event";
 
 import type {
@@ -9,7 +9,10 @@ import type {
   DragOver,
   DroppedFiles,
   ImageList,
+  Profiles,
+  SecretPlaces,
   Settings,
+  TestStep,
   Upload,
 } from "../generated/bindings";
 import type { Backend, Unsubscribe } from "./backend";
@@ -33,6 +36,16 @@ export const tauriBackend: Backend = {
   onFilesDropped: (callback) => subscribe<DroppedFiles>("files-dropped", ({ paths }) => callback(paths)),
   onDragging: (callback) => subscribe<DragOver>("drag-over", ({ over }) => callback(over)),
   connections: () => invoke<Connection[]>("connections"),
+  saveConnection: (id, draft) => invoke<Connection>("save_connection", { id, draft }),
+  removeConnection: (id) => invoke<void>("remove_connection", { id }),
+  testConnection: (draft, onStep) =>
+    invoke<TestStep[]>("test_connection", { draft, steps: new Channel<TestStep>(onStep) }),
+  buckets: (draft) => invoke<string[]>("buckets", { draft }),
+  createBucket: (draft) => invoke<void>("create_bucket", { draft }),
+  profiles: () => invoke<Profiles>("profiles"),
+  secretPlaces: () => invoke<SecretPlaces>("secret_places"),
+  signIn: (connection, secret) => invoke<void>("sign_in", { connection, secret }),
+  unlock: (passphrase) => invoke<void>("unlock", { passphrase }),
   startUpload: (request) => invoke<Upload>("start_upload", { request }),
   uploads: () => invoke<Upload[]>("uploads"),
   onUploads: (callback) => subscribe<Upload[]>("uploads", callback),

@@ -384,6 +384,8 @@ image_regions: Array<string>, };
 
 export type TypedSecret = string;
 
+export type ProfileSource = "aws" | "rclone";
+
 export type SecretSource = { "from": "typed", 
 /**
  * What was typed.
@@ -392,7 +394,15 @@ secret: TypedSecret, } | { "from": "kept",
 /**
  * Its id.
  */
-connection: string, };
+connection: string, } | { "from": "profile", 
+/**
+ * Whose profile it is.
+ */
+source: ProfileSource, 
+/**
+ * Its name there.
+ */
+name: string, };
 
 export type ConnectionDraft = { 
 /**
@@ -431,6 +441,58 @@ storage: ObjectStorage | null,
  * What keeps it from being used now, such as `secret_needed`.
  */
 needs: ApiError | null, };
+
+export type Profile = { 
+/**
+ * Whose it is.
+ */
+source: ProfileSource, 
+/**
+ * Its name there.
+ */
+name: string, 
+/**
+ * The service's address; null where the profile tells none.
+ */
+endpoint: string | null, 
+/**
+ * Region to sign for.
+ */
+region: string | null, 
+/**
+ * Access key.
+ */
+access_key: string | null, 
+/**
+ * Where the bucket stands in addresses.
+ */
+addressing: Addressing, 
+/**
+ * Why it cannot be used.
+ */
+problem: ApiError | null, };
+
+export type Profiles = { 
+/**
+ * In the order of their files.
+ */
+found: Array<Profile>, 
+/**
+ * Files that are there but could not be read.
+ */
+unreadable: Array<ApiError>, };
+
+export type SecretFile = "none" | "locked" | "unlocked";
+
+export type SecretPlaces = { 
+/**
+ * Why the system's keychain cannot be used; null where it can.
+ */
+keychain: ApiError | null, 
+/**
+ * The encrypted file.
+ */
+file: SecretFile, };
 
 export type TestStepKind = "name" | "reach" | "clock" | "sign_in" | "bucket" | "write" | "public_read" | "delete";
 
