@@ -162,7 +162,7 @@ async fn a_changed_file_is_refused_and_can_be_begun_anew() -> Result {
     let job = journal.jobs()?.pop().ok_or("no job")?;
     let claim = journal.claim(job.id)?.ok_or("claimed")?;
     let target = S3::new(order.access.config(), http_client()?)?;
-    let anew = start_anew(&journal, &target, &claim, &job, "{}", &Retry::default()).await?;
+    let anew = start_anew(&journal, &target, &claim, &job, &job.key, "{}", &Retry::default()).await?;
     assert_eq!((anew.state, anew.acknowledged), (JobState::Queued, 0));
     drop(claim);
     setting.arrives(&order).await

@@ -344,6 +344,8 @@ pub enum UploadState {
     Verifying,
     /// The service makes an image of it.
     Importing,
+    /// The object stands ready in the storage until a person says that it has been imported.
+    Staged,
     /// The image is there.
     Done,
     /// Gave up; can be resumed or cancelled.
@@ -368,6 +370,7 @@ impl From<lotse_app::UploadState> for UploadState {
             JobState::WaitingForSignIn => Self::WaitingForSignIn,
             JobState::Verifying => Self::Verifying,
             JobState::Importing => Self::Importing,
+            JobState::Staged => Self::Staged,
             JobState::Done => Self::Done,
             JobState::Failed => Self::Failed,
             JobState::Cancelled => Self::Cancelled,
@@ -437,6 +440,10 @@ pub struct Upload {
     pub time_left: Option<TimeLeft>,
     /// When the hours in which uploads may run begin (RFC 3339); null when it does not wait for them.
     pub starts_at: Option<String>,
+    /// Since when everybody who knows the staging object's address can read it (RFC 3339); null while it is private.
+    pub published: Option<String>,
+    /// Until when, at the latest (RFC 3339).
+    pub public_until: Option<String>,
     /// The image, once the service was asked to make it.
     pub image_id: Option<String>,
     /// Why it failed, or what it waits for.
@@ -458,6 +465,8 @@ impl From<lotse_app::Upload> for Upload {
             bytes_per_second: upload.bytes_per_second,
             time_left: upload.time_left.map(TimeLeft::from),
             starts_at: upload.starts_at.map(|at| at.to_string()),
+            published: upload.published.map(|at| at.to_string()),
+            public_until: upload.public_until.map(|at| at.to_string()),
             image_id: upload.image_id,
             error: upload.failure.map(ApiError::from),
             created: upload.created.to_string(),
@@ -477,6 +486,8 @@ pub struct Settings {
     pub hours: Option<Hours>,
     /// Keeps the computer from falling asleep while an upload runs.
     pub keep_awake: bool,
+    /// So many days after a staging object was made public it becomes private again, from 1 to 90.
+    pub staging_days: u32,
 }
 
 /// Hours of the day by the computer's clock, over midnight where the second is the earlier one.
@@ -498,6 +509,7 @@ impl From<lotse_app::Settings> for Settings {
                 until: hours.until().strftime("%H:%M").to_string(),
             }),
             keep_awake: settings.keep_awake,
+            staging_days: settings.staging_days,
         }
     }
 }
@@ -512,6 +524,7 @@ impl TryFrom<Settings> for lotse_app::Settings {
             bytes_per_second: settings.bytes_per_second,
             hours: settings.hours.map(hours).transpose()?,
             keep_awake: settings.keep_awake,
+            staging_days: settings.staging_days,
         })
     }
 }

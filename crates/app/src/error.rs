@@ -69,12 +69,14 @@ impl Error {
         "report_unreadable",
         "secret_needed",
         "settings_not_written",
+        "staging_days_out_of_range",
         "task_aborted",
         "upload_busy_elsewhere",
         "upload_details_unreadable",
         "upload_final",
         "upload_not_final",
         "upload_not_pausable",
+        "upload_staged",
         "upload_unknown",
     ];
 

@@ -32,7 +32,7 @@ pub use lotse_words::Language;
 pub use rate::{TimeLeft, TimeUnit};
 pub use saving::{report_file_name, save_text};
 pub use secrets::SecretPlace;
-pub use settings::{MOST_AT_ONCE, SLOWEST_LIMIT, Settings};
+pub use settings::{MOST_AT_ONCE, MOST_STAGING_DAYS, SLOWEST_LIMIT, Settings};
 pub use staging::{HandOver, StagingKind, StagingList, StagingObject};
 pub use uploads::{Hours, Upload, UploadRequest, UploadState, Uploads, upload_id};
 

@@ -17,6 +17,9 @@ pub const MOST_AT_ONCE: u32 = 4;
 /// The slowest limit, in bytes a second: below it a part of 8 MiB takes more than two hours and never ends.
 pub const SLOWEST_LIMIT: u64 = 1000;
 
+/// Longest time for which a staging object stays public, in days: an import that has not happened after a season will not happen.
+pub const MOST_STAGING_DAYS: u32 = 90;
+
 /// What a person has chosen for good.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -29,6 +32,8 @@ pub struct Settings {
     pub hours: Option<Hours>,
     /// Keeps the computer from falling asleep while an upload runs.
     pub keep_awake: bool,
+    /// So many days after a staging object was made public it becomes private again, from 1 to [`MOST_STAGING_DAYS`].
+    pub staging_days: u32,
 }
 
 impl Default for Settings {
@@ -38,6 +43,7 @@ impl Default for Settings {
             bytes_per_second: None,
             hours: None,
             keep_awake: true,
+            staging_days: 7,
         }
     }
 }
@@ -49,6 +55,9 @@ impl Settings {
         }
         if self.bytes_per_second.is_some_and(|limit| limit < SLOWEST_LIMIT) {
             return Err(Error::new("limit_too_slow").with("slowest_kb", SLOWEST_LIMIT / 1000));
+        }
+        if !(1..=MOST_STAGING_DAYS).contains(&self.staging_days) {
+            return Err(Error::new("staging_days_out_of_range").with("most", MOST_STAGING_DAYS));
         }
         Ok(())
     }
@@ -146,6 +155,7 @@ mod tests {
             bytes_per_second: Some(1_000_000),
             hours: Some(Hours::parse("22:00-06:00").unwrap()),
             keep_awake: false,
+            staging_days: 30,
         };
         one.set(&chosen).unwrap();
         assert!(other.refresh() && !other.refresh(), "told once");
@@ -165,6 +175,13 @@ mod tests {
         assert_eq!(file.set(&with(0, None)).unwrap_err().code, "at_once_out_of_range");
         assert_eq!(file.set(&with(5, None)).unwrap_err().code, "at_once_out_of_range");
         assert_eq!(file.set(&with(1, Some(999))).unwrap_err().code, "limit_too_slow");
+        for staging_days in [0, 91] {
+            let never = Settings {
+                staging_days,
+                ..Settings::default()
+            };
+            assert_eq!(file.set(&never).unwrap_err().code, "staging_days_out_of_range");
+        }
         assert_eq!(file.get(), Settings::default());
 
         file.set(&with(3, None)).unwrap();

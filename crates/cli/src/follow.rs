@@ -24,6 +24,7 @@ pub(crate) async fn follow(text: &Text, app: &App, id: &str) -> Result<Option<Up
                 | UploadState::Cancelled
                 | UploadState::Paused
                 | UploadState::WaitingForSignIn
+                | UploadState::Staged
         ) {
             view.end();
             return Ok(Some(upload));
@@ -136,6 +137,7 @@ pub(crate) fn phase(text: &Text, state: UploadState) -> String {
         UploadState::WaitingForSignIn => "cli_phase_waiting_for_sign_in",
         UploadState::Verifying => "cli_phase_verifying",
         UploadState::Importing => "cli_phase_importing",
+        UploadState::Staged => "cli_phase_staged",
         UploadState::Done => "cli_phase_done",
         UploadState::Failed => "cli_phase_failed",
         UploadState::Cancelled => "cli_phase_cancelled",

@@ -30,6 +30,8 @@ pub enum JobState {
     Verifying,
     /// The service makes an image of the object.
     Importing,
+    /// The object stands ready in the target until a person says that it has been imported; no process works on it.
+    Staged,
     /// The image is there. Final.
     Done,
     /// Gave up; can be resumed or cancelled.
@@ -40,7 +42,7 @@ pub enum JobState {
 
 impl JobState {
     /// Every state, in the order of the way through.
-    pub const ALL: [JobState; 11] = [
+    pub const ALL: [JobState; 12] = [
         JobState::Queued,
         JobState::Checking,
         JobState::Uploading,
@@ -49,6 +51,7 @@ impl JobState {
         JobState::WaitingForSignIn,
         JobState::Verifying,
         JobState::Importing,
+        JobState::Staged,
         JobState::Done,
         JobState::Failed,
         JobState::Cancelled,
@@ -57,19 +60,21 @@ impl JobState {
     /// True if the next state after `self` may be `to`. A failed job may fail again, and a waiting one wait again: for another reason.
     pub fn may_become(self, to: JobState) -> bool {
         use JobState::{
-            Cancelled, Checking, Done, Failed, Importing, Paused, Queued, Uploading, Verifying, WaitingForNetwork,
-            WaitingForSignIn,
+            Cancelled, Checking, Done, Failed, Importing, Paused, Queued, Staged, Uploading, Verifying,
+            WaitingForNetwork, WaitingForSignIn,
         };
         match to {
             _ if self.is_final() => false,
             Failed | Cancelled => true,
+            // All has arrived: it ends, or all is done anew.
+            Checking | Paused | WaitingForNetwork | WaitingForSignIn if self == Staged => false,
             // After a crash the journal may say anything: whoever goes on begins in line, or with the comparison.
             Queued | Checking => self != to,
             Uploading => self == Checking,
             Verifying => matches!(self, Checking | Uploading),
             // Not only from `Verifying`: a job whose image was begun goes on there.
-            Importing => matches!(self, Queued | Verifying | WaitingForNetwork | WaitingForSignIn | Failed),
-            Done => self == Importing,
+            Importing | Staged => matches!(self, Queued | Verifying | WaitingForNetwork | WaitingForSignIn | Failed),
+            Done => matches!(self, Importing | Staged),
             // The service's own work cannot be made to pause, and what failed stands still already.
             Paused => !matches!(self, Paused | Importing | Failed),
             WaitingForNetwork | WaitingForSignIn => !matches!(self, Paused | Failed),
@@ -92,6 +97,7 @@ impl JobState {
             JobState::WaitingForSignIn => "waiting_for_sign_in",
             JobState::Verifying => "verifying",
             JobState::Importing => "importing",
+            JobState::Staged => "staged",
             JobState::Done => "done",
             JobState::Failed => "failed",
             JobState::Cancelled => "cancelled",
@@ -147,6 +153,9 @@ pub struct Job {
     pub part_size: u64,
     /// The app's own description of the wished-for image, as JSON.
     pub details: String,
+    /// Since when everybody who knows the object's address may be able to read it: noted before the target is asked for that;
+    /// `None` while it is private.
+    pub published: Option<jiff::Timestamp>,
     /// Id of the image in the service, chosen before it is made; `None` before the import.
     pub image_id: Option<String>,
     /// True from before the target is first asked to open an upload until [`Job::upload_id`] is known: if the answer got lost, an
@@ -179,15 +188,15 @@ pub struct JobFailure {
 #[cfg(test)]
 mod tests {
     use super::JobState::{
-        self, Cancelled, Checking, Done, Failed, Importing, Paused, Queued, Uploading, Verifying,
+        self, Cancelled, Checking, Done, Failed, Importing, Paused, Queued, Staged, Uploading, Verifying,
         WaitingForNetwork as Network, WaitingForSignIn as SignIn,
     };
 
     /// Every transition there is, written out: whatever is missing here must be refused.
-    const ALLOWED: [(JobState, &[JobState]); 11] = [
+    const ALLOWED: [(JobState, &[JobState]); 12] = [
         (
             Queued,
-            &[Checking, Paused, Network, SignIn, Importing, Failed, Cancelled],
+            &[Checking, Paused, Network, SignIn, Importing, Staged, Failed, Cancelled],
         ),
         (
             Checking,
@@ -200,19 +209,26 @@ mod tests {
         (Paused, &[Queued, Checking, Failed, Cancelled]),
         (
             Network,
-            &[Queued, Checking, Paused, Network, SignIn, Importing, Failed, Cancelled],
+            &[
+                Queued, Checking, Paused, Network, SignIn, Importing, Staged, Failed, Cancelled,
+            ],
         ),
         (
             SignIn,
-            &[Queued, Checking, Paused, Network, SignIn, Importing, Failed, Cancelled],
+            &[
+                Queued, Checking, Paused, Network, SignIn, Importing, Staged, Failed, Cancelled,
+            ],
         ),
         (
             Verifying,
-            &[Queued, Checking, Paused, Network, SignIn, Importing, Failed, Cancelled],
+            &[
+                Queued, Checking, Paused, Network, SignIn, Importing, Staged, Failed, Cancelled,
+            ],
         ),
         (Importing, &[Queued, Checking, Network, SignIn, Done, Failed, Cancelled]),
+        (Staged, &[Queued, Done, Failed, Cancelled]),
         (Done, &[]),
-        (Failed, &[Queued, Checking, Importing, Failed, Cancelled]),
+        (Failed, &[Queued, Checking, Importing, Staged, Failed, Cancelled]),
         (Cancelled, &[]),
     ];
 
@@ -230,7 +246,10 @@ mod tests {
     #[test]
     fn no_state_is_a_dead_end_before_the_end() {
         for from in JobState::ALL.into_iter().filter(|state| !state.is_final()) {
-            assert!(from == Checking || from.may_become(Checking), "{from:?} can be resumed");
+            assert!(
+                from == Queued || from.may_become(Queued),
+                "{from:?} can be resumed, or done anew"
+            );
             assert!(
                 from.may_become(Cancelled) && from.may_become(Failed),
                 "{from:?} can end"

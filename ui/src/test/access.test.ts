@@ -113,6 +113,7 @@ const STATES: Record<string, (locale: Locale) => Promise<OpenWindow | void>> = {
       "waiting_for_sign_in",
       "verifying",
       "importing",
+      "staged",
       "done",
       "failed",
       "cancelled",

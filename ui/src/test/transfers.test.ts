@@ -156,6 +156,7 @@ test("speed, hours, how many at once and staying awake are chosen and hold at on
     bytes_per_second: 750_000,
     hours: { from: "22:00", until: "05:30" },
     keep_awake: false,
+    staging_days: 7,
   });
   await user.click(screen.getByTestId("settings-limit"));
   expect((await backend.settings()).bytes_per_second).toBeNull();

@@ -80,6 +80,10 @@ pub struct Upload {
     pub time_left: Option<TimeLeft>,
     /// When the hours in which uploads may run begin; `None` when it does not wait for them.
     pub starts_at: Option<Timestamp>,
+    /// Since when everybody who knows the staging object's address can read it; `None` while it is private.
+    pub published: Option<Timestamp>,
+    /// Until when, at the latest.
+    pub public_until: Option<Timestamp>,
     /// The image, once the service was asked to make it.
     pub image_id: Option<String>,
     /// Why it failed, or what it waits for.
@@ -195,10 +199,13 @@ impl Uploads {
     /// Goes on with an upload that was paused, interrupted, or failed, or that waits: at once, where it waits for the network.
     ///
     /// # Errors
-    /// Codes `upload_unknown`, `upload_final`, `upload_busy_elsewhere`. An upload that already runs here is no error.
+    /// Codes `upload_unknown`, `upload_final`, `upload_busy_elsewhere`; `upload_staged` where all has been done but what a person
+    /// does. An upload that already runs here is no error.
     pub async fn resume(&self, id: JobId) -> Result<Upload, Error> {
         if let Some(running) = self.running().get(&id) {
             running.steering.retry_now.wake();
+        } else if self.job(id)?.state == JobState::Staged {
+            return Err(Error::new("upload_staged"));
         } else {
             return self.begin(id).await;
         }
@@ -337,6 +344,7 @@ impl Uploads {
             &connection.staging,
             &claim,
             &job,
+            &self.staging_key(&job.source.path)?,
             &details.to_json()?,
             &retry,
         )
@@ -395,7 +403,8 @@ impl Uploads {
         cancelled.map(|job| self.seen(&job))
     }
 
-    /// Takes back every upload that has not ended, also those that were interrupted or failed, and returns how many.
+    /// Takes back every upload that has not ended, also those that were interrupted or failed, and returns how many. One that stands
+    /// ready for its import stays: all of it has arrived, and an import may be running. [`Uploads::cancel`] takes it back.
     ///
     /// # Errors
     /// The first error of [`Uploads::cancel`], after all have been tried: `upload_busy_elsewhere` for one that another
@@ -408,7 +417,8 @@ impl Uploads {
         let mut cancelled = 0;
         let mut first_error = None;
         for upload in self.list()? {
-            if matches!(upload.state, UploadState::Job(state) if state.is_final()) {
+            let stays = |state: JobState| state.is_final() || state == JobState::Staged;
+            if matches!(upload.state, UploadState::Job(state) if stays(state)) {
                 continue;
             }
             match self.cancel(upload.id).await {
@@ -557,10 +567,10 @@ impl Uploads {
     fn seen(&self, job: &Job) -> Upload {
         let running = self.running();
         let here = running.get(&job.id);
-        // These three wait for somebody, not for a process.
+        // These wait for somebody, not for a process.
         let stands_still = matches!(
             job.state,
-            JobState::Failed | JobState::Paused | JobState::WaitingForSignIn
+            JobState::Failed | JobState::Paused | JobState::WaitingForSignIn | JobState::Staged
         );
         let interrupted = here.is_none()
             && !job.state.is_final()
@@ -589,6 +599,8 @@ impl Uploads {
             starts_at: (state == UploadState::Job(JobState::Queued))
                 .then(|| self.inner.opens_at())
                 .flatten(),
+            published: job.published,
+            public_until: job.published.map(|published| self.inner.public_until(published)),
             image_id: job.image_id.clone(),
             failure,
             created: job.created,

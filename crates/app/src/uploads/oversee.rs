@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use jiff::{Timestamp, Zoned};
+use jiff::{SignedDuration, Timestamp, Zoned};
 
 use super::{Inner, Stage};
 
@@ -31,6 +31,14 @@ impl Inner {
             return None;
         }
         hours.next_change(&now).map(|change| change.timestamp())
+    }
+
+    /// When a staging object that was made public at `published` has to be private again.
+    pub(crate) fn public_until(&self, published: Timestamp) -> Timestamp {
+        let days = i64::from(self.settings.get().staging_days);
+        published
+            .saturating_add(SignedDuration::from_hours(24 * days))
+            .unwrap_or(Timestamp::MAX)
     }
 
     fn local_now(&self) -> Zoned {

@@ -30,7 +30,7 @@ pub async fn abort(target: &dyn Target, job: &Job, retry: &Retry) -> Result<(), 
 }
 
 /// Begins a job anew with the file as it is now, after a `source_changed`: the target throws away what it has, the parts are planned again,
-/// `details` are what the app says of the file now, and the job is in state [`crate::JobState::Queued`]. The key stays.
+/// `key` and `details` are what the app says of the file now, and the job is in state [`crate::JobState::Queued`].
 ///
 /// # Errors
 /// As [`abort`] and [`SourceIdentity::of`]; `object_too_large`; the journal's codes. Nothing has changed then but what the target threw away.
@@ -39,6 +39,7 @@ pub async fn start_anew(
     target: &dyn Target,
     claim: &Claim,
     job: &Job,
+    key: &str,
     details: &str,
     retry: &Retry,
 ) -> Result<Job, SendError> {
@@ -50,8 +51,8 @@ pub async fn start_anew(
     let part_size = part_size(source.size, &target.limits())?;
     abort(target, job, retry).await?;
     let (journal, id) = (journal.clone(), job.id);
-    let details = details.to_owned();
-    Ok(blocking(move || journal.restart(id, &source, part_size, &details)).await??)
+    let (key, details) = (key.to_owned(), details.to_owned());
+    Ok(blocking(move || journal.restart(id, &source, part_size, &key, &details)).await??)
 }
 
 /// Repeats a small request a few times, as long as that can help.

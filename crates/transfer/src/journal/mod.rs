@@ -143,8 +143,8 @@ impl Journal {
         })
     }
 
-    /// Begins a job anew with what the file is now and what the app says of it: upload, parts, checksums and image are forgotten, the
-    /// key stays. It is in state [`JobState::Queued`] then. What the target still holds of it must have been removed before.
+    /// Begins a job anew with what the file is now and what the app says of it, under another key: upload, parts, checksums and image
+    /// are forgotten. It is in state [`JobState::Queued`] then. What the target still holds of it must have been removed before.
     ///
     /// # Errors
     /// As [`Journal::advance`].
@@ -153,6 +153,7 @@ impl Journal {
         id: JobId,
         source: &SourceIdentity,
         part_size: u64,
+        key: &str,
         details: &str,
     ) -> Result<Job, JournalError> {
         let (size, part_size) = (row::to_sql(source.size)?, row::to_sql(part_size)?);
@@ -163,8 +164,8 @@ impl Journal {
             }
             row::forget_parts(transaction, id)?;
             transaction.execute(
-                "UPDATE jobs SET state = ?2, failure = NULL, image_id = NULL, source_path = ?3, source_size = ?4, modified_ns = ?5, file_id = ?6,
-                    part_size = ?7, details = ?8 WHERE id = ?1",
+                "UPDATE jobs SET state = ?2, failure = NULL, image_id = NULL, published = NULL, source_path = ?3, source_size = ?4,
+                    modified_ns = ?5, file_id = ?6, part_size = ?7, details = ?8, object_key = ?9 WHERE id = ?1",
                 params![
                     id.0.to_string(),
                     JobState::Queued.name(),
@@ -174,6 +175,7 @@ impl Journal {
                     source.file_id,
                     part_size,
                     details,
+                    key,
                 ],
             )?;
             row::job(transaction, id)
@@ -295,6 +297,19 @@ impl Journal {
     /// `job_unknown`, and the `journal_*` codes of [`Journal::open`].
     pub fn set_image(&self, id: JobId, image_id: &str) -> Result<(), JournalError> {
         self.update(id, "UPDATE jobs SET image_id = ?2 WHERE id = ?1", image_id)
+    }
+
+    /// Notes since when everybody who knows the object's address may be able to read it, or that nobody can any more. To be called
+    /// before the target is asked to make it public, and after it was asked to make it private.
+    ///
+    /// # Errors
+    /// `job_unknown`, and the `journal_*` codes of [`Journal::open`].
+    pub fn set_published(&self, id: JobId, published: Option<jiff::Timestamp>) -> Result<(), JournalError> {
+        self.update(
+            id,
+            "UPDATE jobs SET published = ?2 WHERE id = ?1",
+            published.map(|at| at.to_string()),
+        )
     }
 
     /// Notes a part that the target acknowledged; a part of the same number is replaced.

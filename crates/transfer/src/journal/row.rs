@@ -17,8 +17,10 @@ use crate::{
     target::PartReceipt,
 };
 
-const JOB: &str = "SELECT id, state, source_path, source_size, modified_ns, connection, object_key, upload_id, part_size, details,
-    image_id, sha512, failure, created, position, file_id, opening, (SELECT coalesce(sum(size), 0) FROM parts WHERE job = seq) AS acknowledged FROM jobs";
+const JOB: &str =
+    "SELECT id, state, source_path, source_size, modified_ns, connection, object_key, upload_id, part_size, details,
+    image_id, sha512, failure, created, position, file_id, opening, published,
+    (SELECT coalesce(sum(size), 0) FROM parts WHERE job = seq) AS acknowledged FROM jobs";
 
 pub(super) fn job(connection: &Connection, id: JobId) -> Result<Job, JournalError> {
     let mut statement = connection.prepare_cached(&format!("{JOB} WHERE id = ?1"))?;
@@ -101,6 +103,7 @@ fn read_job(row: &Row) -> Result<Job, JournalError> {
     let state: String = row.get("state")?;
     let failure: Option<String> = row.get("failure")?;
     let created: String = row.get("created")?;
+    let published: Option<String> = row.get("published")?;
     Ok(Job {
         id: read_id(&id)?,
         state: JobState::ALL
@@ -119,6 +122,9 @@ fn read_job(row: &Row) -> Result<Job, JournalError> {
         part_size: from_sql(row.get("part_size")?)?,
         details: row.get("details")?,
         opening: row.get("opening")?,
+        published: published
+            .map(|text| text.parse().map_err(|_| JournalError::corrupt("published")))
+            .transpose()?,
         image_id: row.get("image_id")?,
         sha512: row.get("sha512")?,
         acknowledged: from_sql(row.get("acknowledged")?)?,

@@ -47,6 +47,11 @@ const MIGRATIONS: &[&str] = &[
     ALTER TABLE jobs ADD COLUMN hashed     INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE jobs ADD COLUMN hash_state BLOB;
 ",
+    "
+    -- Since when the object may be public; NULL while it is private. What was begun by versions 1 and 2 went to the practice cloud
+    -- alone, on this computer, and is removed after its import.
+    ALTER TABLE jobs ADD COLUMN published  TEXT;
+",
 ];
 
 /// Brings the tables to the newest version; an error leaves them as they were.
@@ -127,6 +132,33 @@ mod tests {
         assert_eq!((first.acknowledged, first.upload_id.as_deref()), (10, Some("u")));
         assert_eq!((first.opening, first.source.file_id.as_deref()), (false, None));
         assert!(first.position < second.position, "the order is kept");
+        assert_eq!((first.published, second.published), (None, None));
+    }
+
+    #[test]
+    fn jobs_of_version_2_keep_their_meaning() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate_by(&mut connection, &MIGRATIONS[..2]).unwrap();
+        connection
+            .execute_batch(
+                "INSERT INTO jobs (id, state, source_path, source_size, modified_ns, connection, object_key, upload_id, part_size, details, image_id,
+                    created, position, file_id, opening, hashed, hash_state)
+                 VALUES ('6ba7b810-9dad-11d1-80b4-00c04fd430c8', 'importing', '/a.raw', 10, 5, 'practice', 'k', 'u', 8388608, '{}', 'i',
+                    '2026-11-22T03:00:00Z', 3, '17', 1, 1, x'00');
+                 INSERT INTO parts VALUES (1, 1, 10, 'e', zeroblob(16));",
+            )
+            .unwrap();
+        migrate(&mut connection).unwrap();
+        let jobs = super::super::row::jobs(&connection).unwrap();
+        let [job] = jobs.as_slice() else {
+            panic!("one job, not {jobs:?}")
+        };
+        assert_eq!((job.state.name(), job.image_id.as_deref()), ("importing", Some("i")));
+        assert_eq!((job.position, job.opening, job.published), (3, true, None));
+        assert_eq!(
+            super::super::row::hashed(&connection, job.id).unwrap(),
+            Some((1, vec![0]))
+        );
     }
 
     #[test]

@@ -54,6 +54,7 @@ fn everything_written_down_is_there_after_opening_again() {
     journal.record_part(first.id, &receipt(1, 11), [3; 16]).unwrap();
     journal.set_sha512(first.id, "abc").unwrap();
     journal.set_image(first.id, "image").unwrap();
+    journal.set_published(first.id, Some(now())).unwrap();
     let failure = JobFailure {
         code: "s3_busy".into(),
         params: [("status".into(), "503".into())].into(),
@@ -67,6 +68,7 @@ fn everything_written_down_is_there_after_opening_again() {
     let expected = Job {
         state: JobState::Failed,
         upload_id: Some("u1".to_owned()),
+        published: Some(now()),
         image_id: Some("image".to_owned()),
         sha512: Some("abc".to_owned()),
         acknowledged: 31,
@@ -95,6 +97,8 @@ fn everything_written_down_is_there_after_opening_again() {
     journal.forget_parts(first.id).unwrap();
     let job = journal.job(first.id).unwrap().unwrap();
     assert_eq!((job.upload_id, job.sha512, job.acknowledged), (None, None, 0));
+    journal.set_published(first.id, None).unwrap();
+    assert_eq!(journal.job(first.id).unwrap().unwrap().published, None);
 }
 
 #[test]

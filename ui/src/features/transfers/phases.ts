@@ -54,6 +54,8 @@ export function sent(upload: Upload): number {
 /** How full a phase's part of the bar is, 0 to 1. */
 export function fill(upload: Upload, phase: Phase): number {
   if (upload.state === "done") return 1;
+  // Only a person can tell whether the last phase is over.
+  if (upload.state === "staged") return phase === "importing" ? 0 : 1;
   const current = PHASES.findIndex((name) => name === upload.state);
   const index = PHASES.indexOf(phase);
   if (phase === "uploading") return current > 0 ? 1 : sent(upload);
@@ -93,6 +95,7 @@ export function stateWord({ state, starts_at }: Pick<Upload, "state" | "starts_a
     waiting_for_sign_in: m.ui_state_waiting_for_sign_in,
     verifying: m.ui_state_verifying,
     importing: m.ui_state_importing,
+    staged: m.ui_state_staged,
     done: m.ui_state_done,
     failed: m.ui_state_failed,
     cancelled: m.ui_state_cancelled,

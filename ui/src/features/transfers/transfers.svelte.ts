@@ -44,8 +44,9 @@ export class Transfers {
     return this.#uploads.filter((upload) => upload.state === "paused" || upload.state === "interrupted");
   }
 
+  /** What "cancel all" takes back: what stands ready for the import is taken back one by one only. */
   get cancellable(): Upload[] {
-    return this.#uploads.filter((upload) => !isFinal(upload.state));
+    return this.#uploads.filter(({ state }) => !isFinal(state) && state !== "staged");
   }
 
   /** How far the running uploads are together, 0 to 1; null when none runs. */

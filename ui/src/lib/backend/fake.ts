@@ -49,7 +49,7 @@ const AFTER_SENDING: Partial<Record<UploadState, UploadState>> = {
 };
 
 const FINAL: readonly UploadState[] = ["done", "cancelled"];
-const STANDING: readonly UploadState[] = ["paused", "interrupted", "failed"];
+const STANDING: readonly UploadState[] = ["paused", "interrupted", "failed", "staged"];
 
 /** As coarse as the program tells it. */
 function timeLeft(bytes: number, bytesPerSecond: number): TimeLeft {
@@ -87,6 +87,7 @@ export class FakeBackend implements Backend {
       bytes_per_second: null,
       hours: null,
       keep_awake: true,
+      staging_days: 7,
     };
   }
 
@@ -265,7 +266,9 @@ export class FakeBackend implements Backend {
 
   cancelAllUploads(): Promise<void> {
     this.setUploads(
-      this.#uploads.map((one) => (one.state === "done" ? one : { ...one, state: "cancelled", error: null })),
+      this.#uploads.map((one) =>
+        one.state === "done" || one.state === "staged" ? one : { ...one, state: "cancelled", error: null },
+      ),
     );
     return Promise.resolve();
   }

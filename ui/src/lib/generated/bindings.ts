@@ -520,7 +520,7 @@ kind: TestStepKind,
  */
 outcome: TestOutcome, };
 
-export type UploadState = "queued" | "checking" | "uploading" | "paused" | "waiting_for_network" | "waiting_for_sign_in" | "verifying" | "importing" | "done" | "failed" | "cancelled" | "interrupted";
+export type UploadState = "queued" | "checking" | "uploading" | "paused" | "waiting_for_network" | "waiting_for_sign_in" | "verifying" | "importing" | "staged" | "done" | "failed" | "cancelled" | "interrupted";
 
 export type TimeUnit = "minute" | "hour" | "day";
 
@@ -576,6 +576,14 @@ time_left: TimeLeft | null,
  */
 starts_at: string | null, 
 /**
+ * Since when everybody who knows the staging object's address can read it (RFC 3339); null while it is private.
+ */
+published: string | null, 
+/**
+ * Until when, at the latest (RFC 3339).
+ */
+public_until: string | null, 
+/**
  * The image, once the service was asked to make it.
  */
 image_id: string | null, 
@@ -614,7 +622,11 @@ hours: Hours | null,
 /**
  * Keeps the computer from falling asleep while an upload runs.
  */
-keep_awake: boolean, };
+keep_awake: boolean, 
+/**
+ * So many days after a staging object was made public it becomes private again, from 1 to 90.
+ */
+staging_days: number, };
 
 export type Image = { 
 /**

@@ -506,7 +506,16 @@ async fn a_changed_file_can_be_sent_anew() {
     let claim = upload.journal.claim(upload.job.id).unwrap().unwrap();
     let job = upload.journal.job(upload.job.id).unwrap().unwrap();
     let retry = Retry::default();
-    let anew = start_anew(&upload.journal, &target, &claim, &job, "{\"anew\":1}", &retry).await;
+    let anew = start_anew(
+        &upload.journal,
+        &target,
+        &claim,
+        &job,
+        "another",
+        "{\"anew\":1}",
+        &retry,
+    )
+    .await;
     upload.job = anew.unwrap();
     drop(claim);
     assert_eq!(
