@@ -2,18 +2,35 @@
 
 use std::time::Duration;
 
-use lotse_tests::{Result, servers::Server};
+use futures::future::LocalBoxFuture;
+use lotse_tests::{
+    Result,
+    servers::{Kind, Server},
+};
 use md5::{Digest as _, Md5};
 use reqwest::{Client, RequestBuilder};
 use rusty_s3::{
-    Bucket, Credentials, S3Action,
+    Bucket, Credentials, Method, S3Action,
     actions::{CompleteMultipartUpload, CreateMultipartUpload},
+    signing::sign,
 };
+use url::Url;
 
 /// How long a signature is good.
 pub(crate) const SIGNED: Duration = Duration::from_mins(10);
 
+/// A question and what most of them answer.
+pub(crate) struct Question {
+    pub(crate) name: &'static str,
+    /// The answer in a few words.
+    pub(crate) ask: for<'a> fn(&'a Asking<'a>) -> LocalBoxFuture<'a, Result<String>>,
+    pub(crate) answer: &'static str,
+    /// Who answers otherwise, each with its own answer. A difference that an uploader has to know has its reason beside it.
+    pub(crate) otherwise: &'static [(Kind, &'static str)],
+}
+
 /// A bucket of a server, and whoever asks.
+#[derive(Clone)]
 pub(crate) struct Asking<'a> {
     pub(crate) server: &'a Server,
     pub(crate) http: Client,
@@ -26,6 +43,8 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) etag: String,
     pub(crate) length: Option<u64>,
+    /// `Content-Range`.
+    pub(crate) range: String,
     pub(crate) body: Vec<u8>,
 }
 
@@ -41,6 +60,19 @@ impl Answer {
             None => self.status.to_string(),
         }
     }
+}
+
+fn request(http: &Client, method: Method, url: Url, headers: &[(&str, &str)]) -> Result<RequestBuilder> {
+    let mut request = http.request(method.to_str().parse()?, url);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    Ok(request)
+}
+
+/// Answers in a line, one after the other.
+pub(crate) fn line<const N: usize>(answers: [&Answer; N]) -> String {
+    answers.map(Answer::short).join(", ")
 }
 
 /// Every content of this element, with its entities for quotes resolved.
@@ -67,6 +99,74 @@ impl Asking<'_> {
         })
     }
 
+    /// The same, asked by somebody else.
+    pub(crate) fn by(&self, key: &str, secret: &str) -> Self {
+        Asking {
+            keys: Credentials::new(key, secret),
+            ..self.clone()
+        }
+    }
+
+    /// The service's own address.
+    pub(crate) fn service(&self) -> Url {
+        self.server.access.endpoint.clone()
+    }
+
+    /// The address of a bucket.
+    pub(crate) fn bucket_url(&self, name: &str) -> Result<Url> {
+        Ok(self.service().join(name)?)
+    }
+
+    /// Any request, signed: rusty-s3 has an action for few of them.
+    pub(crate) async fn signed(
+        &self,
+        method: Method,
+        url: Url,
+        query: &[(&str, &str)],
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Result<Answer> {
+        let mut query = query.to_vec();
+        query.sort_unstable();
+        let url = sign(
+            &jiff::Timestamp::now(),
+            method,
+            url,
+            self.keys.key(),
+            self.keys.secret(),
+            None,
+            self.bucket.region(),
+            SIGNED.as_secs(),
+            query.iter().copied(),
+            headers.iter().copied(),
+        );
+        let mut request = request(&self.http, method, url, headers)?;
+        // Radosgw wants to be told that there is no body.
+        request = match (method, body) {
+            (Method::Put | Method::Post, []) => request.header("content-length", 0),
+            (_, []) => request,
+            _ => request.body(body.to_vec()),
+        };
+        self.send(request).await
+    }
+
+    /// A request on the bucket, signed.
+    pub(crate) async fn of_bucket(&self, method: Method, query: &[(&str, &str)], body: &[u8]) -> Result<Answer> {
+        let url = self.bucket_url(self.bucket.name())?;
+        self.signed(method, url, query, &[], body).await
+    }
+
+    /// Gives an object a ready-made right.
+    pub(crate) async fn set_acl(&self, key: &str, acl: &str) -> Result<Answer> {
+        let (url, headers) = (self.bucket.object_url(key), [("x-amz-acl", acl)]);
+        self.signed(Method::Put, url, &[("acl", "")], &headers, b"").await
+    }
+
+    /// A request without a signature.
+    pub(crate) async fn anonymous(&self, method: Method, url: Url, headers: &[(&str, &str)]) -> Result<Answer> {
+        self.send(request(&self.http, method, url, headers)?).await
+    }
+
     pub(crate) async fn send(&self, request: RequestBuilder) -> Result<Answer> {
         let answer = request.send().await?;
         let header = |name: &str| Some(answer.headers().get(name)?.to_str().ok()?.to_owned());
@@ -74,6 +174,7 @@ impl Asking<'_> {
             status: answer.status().as_u16(),
             etag: header("etag").unwrap_or_default().trim_matches('"').to_owned(),
             length: header("content-length").and_then(|length| length.parse().ok()),
+            range: header("content-range").unwrap_or_default(),
             body: answer.bytes().await?.to_vec(),
         })
     }

@@ -22,6 +22,12 @@ use crate::{
 /// Any will do.
 const CLUSTER: &str = "6f1a2b3c-0000-4000-8000-000000000001";
 
+/// Whose buckets they are.
+const USER: &str = "test";
+
+/// So many buckets has an account at centron.
+const MAX_BUCKETS: &str = "--max-buckets=100";
+
 /// `radosgw-admin` for the server in this folder, with these words.
 pub(super) fn admin(folder: &Path, words: &[&str]) -> Result<String> {
     let mut command = Command::new("radosgw-admin");
@@ -97,19 +103,7 @@ pub(super) async fn start(folder: &Path, settings: Settings) -> Result<(Vec<Proc
     let endpoint = format!("http://127.0.0.1:{gateway}");
     wait_for(&endpoint, &mut processes, folder).await?;
     let (access_key, secret_key) = ("AKEY", "SKEY");
-    let keys = [
-        format!("--access-key={access_key}"),
-        format!("--secret-key={secret_key}"),
-    ];
-    let user = [
-        "user",
-        "create",
-        "--uid=test",
-        "--display-name=test",
-        &keys[0],
-        &keys[1],
-    ];
-    admin(folder, &user)?;
+    make_user(folder, USER, access_key, secret_key)?;
     let access = Access {
         endpoint: endpoint.parse()?,
         region: "us-east-1".to_owned(),
@@ -118,6 +112,32 @@ pub(super) async fn start(folder: &Path, settings: Settings) -> Result<(Vec<Proc
         secret_key: secret_key.to_owned(),
     };
     Ok((processes, access, secure))
+}
+
+/// Makes another user.
+pub(super) fn make_user(folder: &Path, name: &str, access_key: &str, secret_key: &str) -> Result {
+    let (uid, display_name) = (format!("--uid={name}"), format!("--display-name={name}"));
+    let keys = [
+        format!("--access-key={access_key}"),
+        format!("--secret-key={secret_key}"),
+    ];
+    let mut words = vec!["user", "create", MAX_BUCKETS, &uid, &display_name];
+    words.extend(keys.iter().map(String::as_str));
+    admin(folder, &words).map(drop)
+}
+
+/// Gives the user of this server another key and takes the one away that there was.
+pub(super) fn replace_key(folder: &Path, old: &str, access_key: &str, secret_key: &str) -> Result {
+    let (uid, keys) = (
+        format!("--uid={USER}"),
+        [
+            format!("--access-key={access_key}"),
+            format!("--secret-key={secret_key}"),
+        ],
+    );
+    admin(folder, &["key", "create", "--key-type=s3", &uid, &keys[0], &keys[1]])?;
+    let old = format!("--access-key={old}");
+    admin(folder, &["key", "rm", "--key-type=s3", &uid, &old]).map(drop)
 }
 
 fn configuration_text(folder: &Path, monitor: u16, gateway: u16, with_tls: &[Port], settings: Settings) -> String {

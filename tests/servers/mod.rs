@@ -4,6 +4,7 @@ mod ceph;
 mod ports;
 pub mod secure;
 mod swift;
+mod users;
 
 use std::{
     fmt::Write as _,
@@ -141,8 +142,8 @@ pub struct Server {
     pub secure: Option<Secure>,
     kind: Kind,
     // Ended before their folder goes.
-    _processes: Vec<Process>,
-    _practice: Option<PracticeCloud>,
+    processes: Vec<Process>,
+    practice: Option<PracticeCloud>,
     folder: TempDir,
 }
 
@@ -190,8 +191,8 @@ impl Server {
             access,
             secure,
             kind,
-            _processes: processes,
-            _practice: practice,
+            processes,
+            practice,
             folder,
         })
     }

@@ -33,6 +33,9 @@ const PLAIN: [&str; 8] = [
     "symlink",
 ];
 
+/// The user's first secret key.
+const SECRET: &str = "testing";
+
 pub(super) async fn start(folder: &Path, settings: Settings) -> Result<(Vec<Process>, Access)> {
     let [proxy, account, container, object, cache] = ports::free::<5>()?;
     let etc = folder.join("etc");
@@ -80,9 +83,27 @@ pub(super) async fn start(folder: &Path, settings: Settings) -> Result<(Vec<Proc
         region: "us-east-1".to_owned(),
         bucket: "staging".to_owned(),
         access_key: "test:tester".to_owned(),
-        secret_key: "testing".to_owned(),
+        secret_key: SECRET.to_owned(),
     };
     Ok((processes, access))
+}
+
+/// Gives the user another secret key. Its users stand in the proxy's own file, which it reads when it starts.
+pub(super) async fn replace_key(
+    folder: &Path,
+    processes: &mut Vec<Process>,
+    access: &Access,
+    secret_key: &str,
+) -> Result {
+    let etc = folder.join("etc");
+    let text = fs::read_to_string(etc.join("proxy-server.conf"))?;
+    let user = |secret: &str| format!("user_test_tester = {secret} ");
+    let text = text.replace(&user(&access.secret_key), &user(secret_key));
+    // The last one to be started; its port must be free before the next one takes it.
+    drop(processes.pop());
+    processes.push(server(&etc, "proxy", &text, &folder.join("log/proxy.log"))?);
+    let health = access.endpoint.join("healthcheck")?;
+    wait_for(health.as_str(), processes, folder).await
 }
 
 /// Where the parts of the cluster are: 16 partitions (power 4) are plenty for one device.
@@ -149,7 +170,7 @@ use = egg:swift#versioned_writes
 allow_object_versioning = true
 [filter:tempauth]
 use = egg:swift#tempauth
-user_test_tester = testing .admin
+user_test_tester = {SECRET} .admin
 {plain}"
     )
 }
