@@ -1,10 +1,14 @@
 //! Time, randomness and folders: what the domain is given rather than takes, so that tests can drive it.
 
-use std::{path::PathBuf, sync::mpsc, thread};
+use std::{
+    path::PathBuf,
+    sync::{Arc, mpsc},
+    thread,
+};
 
 use jiff::{Timestamp, tz::TimeZone};
 
-use crate::Error;
+use crate::{Error, Keychain, ProfilePaths, SystemKeychain};
 
 /// What the domain asks of the world besides files and network.
 pub trait Environment: Send + Sync {
@@ -22,6 +26,12 @@ pub trait Environment: Send + Sync {
     /// # Errors
     /// When the system has no randomness to give (code `no_randomness`).
     fn random(&self, buf: &mut [u8]) -> Result<(), Error>;
+
+    /// Where secrets are kept that a person wants kept.
+    fn keychain(&self) -> Arc<dyn Keychain>;
+
+    /// Where other programs of this person keep their connections.
+    fn profile_paths(&self) -> ProfilePaths;
 }
 
 /// While it lives, the computer does not fall asleep by itself.
@@ -81,6 +91,14 @@ impl Environment for SystemEnvironment {
 
     fn random(&self, buf: &mut [u8]) -> Result<(), Error> {
         getrandom::fill(buf).map_err(|cause| Error::new("no_randomness").with("cause", cause))
+    }
+
+    fn keychain(&self) -> Arc<dyn Keychain> {
+        Arc::new(SystemKeychain)
+    }
+
+    fn profile_paths(&self) -> ProfilePaths {
+        ProfilePaths::of_this_computer()
     }
 }
 

@@ -9,6 +9,7 @@ mod error;
 mod export;
 mod facts;
 mod images;
+mod profiles;
 mod rate;
 mod saving;
 mod secrets;
@@ -29,9 +30,10 @@ pub use facts::facts;
 pub use images::{Image, ImageList};
 pub use lotse_cloud::{Addressing, PublicBy, Secret};
 pub use lotse_words::Language;
+pub use profiles::{Profile, ProfilePaths, ProfileSource, Profiles};
 pub use rate::{TimeLeft, TimeUnit};
 pub use saving::{report_file_name, save_text};
-pub use secrets::SecretPlace;
+pub use secrets::{FileState, Keychain, LEAST_PASSPHRASE, MemoryKeychain, SecretPlace, SecretPlaces, SystemKeychain};
 pub use settings::{MOST_AT_ONCE, MOST_STAGING_DAYS, SLOWEST_LIMIT, Settings};
 pub use staging::{HandOver, StagingKind, StagingList, StagingObject};
 pub use uploads::{Hours, Upload, UploadRequest, UploadState, Uploads, upload_id};
@@ -52,7 +54,7 @@ impl App {
     /// # Errors
     /// When the folder or the journal in it cannot be used.
     pub fn open(folder: &Path, environment: Arc<dyn Environment>) -> Result<Self, Error> {
-        let connections = Arc::new(Connections::new(folder));
+        let connections = Arc::new(Connections::new(folder, &*environment));
         let uploads = Uploads::open(folder, Arc::clone(&connections), environment)?;
         Ok(Self { connections, uploads })
     }
@@ -129,6 +131,24 @@ impl App {
     /// As [`App::sign_in`].
     pub async fn keep_secret(&self, connection: &str, secret: &Secret) -> Result<(), Error> {
         self.connections.sign_in(connection, secret).await
+    }
+
+    /// Where a secret can be kept on this computer.
+    pub async fn secret_places(&self) -> SecretPlaces {
+        self.connections.secret_places().await
+    }
+
+    /// Unlocks the encrypted file of secrets for this process, or makes it where there is none. Takes about a second.
+    ///
+    /// # Errors
+    /// Codes `passphrase_wrong`, `passphrase_too_short` for a new file, `secrets_file_*`.
+    pub async fn unlock(&self, passphrase: &Secret) -> Result<(), Error> {
+        self.connections.unlock(passphrase).await
+    }
+
+    /// The connections that other programs of this person have. Reads their files now.
+    pub fn profiles(&self) -> Profiles {
+        self.connections.profiles()
     }
 
     /// Every image of a connection, in all its regions.

@@ -22,7 +22,7 @@ pub use self::{
     storage::{Draft, ObjectStorage, SecretSource},
     test::{TestOutcome, TestStep, TestStepKind},
 };
-use crate::{Error, SecretPlace, secrets::Secrets};
+use crate::{Environment, Error, ProfilePaths, Profiles, SecretPlace, SecretPlaces, profiles, secrets::Secrets};
 
 /// Id of the practice cloud's connection.
 pub const PRACTICE: &str = "practice";
@@ -80,16 +80,18 @@ pub(crate) struct Connections {
     folder: PathBuf,
     store: Store,
     secrets: Secrets,
+    profile_paths: ProfilePaths,
     practice: OnceCell<Arc<OpenConnection>>,
     open: Mutex<HashMap<String, Arc<OpenConnection>>>,
 }
 
 impl Connections {
-    pub(crate) fn new(folder: &Path) -> Self {
+    pub(crate) fn new(folder: &Path, environment: &dyn Environment) -> Self {
         Self {
             folder: folder.to_owned(),
             store: Store::new(folder),
-            secrets: Secrets::default(),
+            secrets: Secrets::new(folder, environment.keychain()),
+            profile_paths: environment.profile_paths(),
             practice: OnceCell::new(),
             open: Mutex::default(),
         }
@@ -225,6 +227,21 @@ impl Connections {
         Ok(())
     }
 
+    /// Unlocks the encrypted file, or makes it.
+    pub(crate) async fn unlock(&self, passphrase: &Secret) -> Result<(), Error> {
+        self.secrets.unlock(passphrase).await
+    }
+
+    /// Where secrets can be kept.
+    pub(crate) async fn secret_places(&self) -> SecretPlaces {
+        self.secrets.places().await
+    }
+
+    /// What other programs have.
+    pub(crate) fn profiles(&self) -> Profiles {
+        profiles::read(&self.profile_paths)
+    }
+
     /// A client as a draft describes it.
     pub(crate) async fn drafted(&self, draft: &Draft) -> Result<S3, Error> {
         draft.storage.client(self.secret(&draft.secret).await?)
@@ -234,6 +251,9 @@ impl Connections {
         match source {
             SecretSource::Typed(secret) => cleaned::secret(secret),
             SecretSource::Kept(id) => self.secrets.read(id, self.store.one(id)?.secret_in).await,
+            SecretSource::Profile { source, name } => {
+                profiles::secret(&self.profile_paths, *source, name).map(|(_, secret)| secret)
+            }
         }
     }
 
@@ -244,7 +264,7 @@ impl Connections {
                 kind,
                 name: storage.name.clone(),
                 regions: storage.image_regions.clone(),
-                needs: self.secrets.read(&id, storage.secret_in).await.err(),
+                needs: self.secrets.needs(&id, storage.secret_in).await.err(),
                 storage: Some(storage),
                 id,
             },

@@ -4,7 +4,7 @@ use lotse_cloud::{Addressing, PublicBy, S3, S3Config, Secret};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::{Error, SecretPlace};
+use crate::{Error, ProfileSource, SecretPlace};
 
 /// An object storage through which images reach ccloud³: everything but the secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,6 +58,13 @@ pub enum SecretSource {
     Typed(Secret),
     /// From the connection with this id, which has one already.
     Kept(String),
+    /// From another program's profile.
+    Profile {
+        /// Whose it is.
+        source: ProfileSource,
+        /// What it is called there.
+        name: String,
+    },
 }
 
 /// A connection that is not kept yet, or shall be changed.

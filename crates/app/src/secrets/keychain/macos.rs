@@ -1,0 +1,41 @@
+//! macOS: the person's login keychain.
+
+use apple_native_keyring_store::keychain;
+use keyring_core::{CredentialStore, Error as StoreError};
+use security_framework::base::Error as SecurityError;
+
+use super::{SERVICE, Store, Why};
+
+pub(super) fn connect() -> Result<Store, StoreError> {
+    Ok(keychain::Store::new()?)
+}
+
+/// Every person has one; whether it is locked shows when it is used.
+pub(super) fn ready(_: &CredentialStore) -> Result<(), StoreError> {
+    Ok(())
+}
+
+/// Reading the secret may ask the person; looking for the entry does not.
+pub(super) fn has(store: &CredentialStore, account: &str) -> Result<bool, StoreError> {
+    let found = store.search(&[("service", SERVICE), ("user", account)].into())?;
+    Ok(!found.is_empty())
+}
+
+/// The system makes the names that it shows from service and account.
+pub(super) fn modifiers(_: &str) -> Vec<(&'static str, String)> {
+    Vec::new()
+}
+
+/// By the numbers of `SecBase.h`.
+pub(super) fn why(error: &StoreError) -> Why {
+    let (StoreError::PlatformFailure(cause) | StoreError::NoStorageAccess(cause)) = error else {
+        return Why::Failed;
+    };
+    match cause.downcast_ref::<SecurityError>().map(|error| error.code()) {
+        // errSecNotAvailable, errSecNoSuchKeychain, errSecInvalidKeychain
+        Some(-25291 | -25294 | -25295) => Why::Unavailable,
+        // errSecUserCanceled, errSecAuthFailed, errSecInteractionNotAllowed, errSecInteractionRequired
+        Some(-128 | -25293 | -25308 | -25315) => Why::Locked,
+        _ => Why::Failed,
+    }
+}

@@ -1,0 +1,53 @@
+//! Linux: the Secret Service on the session's bus.
+
+use keyring_core::{CredentialStore, Error as StoreError};
+use secret_service::{EncryptionType, Error as ServiceError, blocking::SecretService};
+use zbus_secret_service_keyring_store as store;
+
+use super::{SERVICE, Store, Why};
+
+pub(super) fn connect() -> Result<Store, StoreError> {
+    Ok(store::Store::new()?)
+}
+
+/// A daemon without a keyring that new secrets go into by default keeps none.
+pub(super) fn ready(_: &CredentialStore) -> Result<(), StoreError> {
+    service()?.get_default_collection().map(drop).map_err(failed)
+}
+
+/// A search by the store would ask for the password of a keyring that is locked.
+pub(super) fn has(_: &CredentialStore, account: &str) -> Result<bool, StoreError> {
+    let service = service()?;
+    let found = service
+        .search_items([("service", SERVICE), ("username", account)].into())
+        .map_err(failed)?;
+    Ok(!(found.unlocked.is_empty() && found.locked.is_empty()))
+}
+
+fn service() -> Result<SecretService<'static>, StoreError> {
+    // No secret is asked for.
+    SecretService::connect(EncryptionType::Plain).map_err(failed)
+}
+
+fn failed(error: ServiceError) -> StoreError {
+    StoreError::PlatformFailure(Box::new(error))
+}
+
+/// The name that a program for keyrings (seahorse, KWalletManager) shows.
+pub(super) fn modifiers(account: &str) -> Vec<(&'static str, String)> {
+    vec![("label", format!("Imagelotse: {account}"))]
+}
+
+pub(super) fn why(error: &StoreError) -> Why {
+    let (StoreError::PlatformFailure(cause) | StoreError::NoStorageAccess(cause)) = error else {
+        return Why::Failed;
+    };
+    match cause.downcast_ref::<ServiceError>() {
+        Some(ServiceError::Locked | ServiceError::Prompt | ServiceError::PromptDisconnected) => Why::Locked,
+        // No keyring that new secrets go into by default.
+        Some(ServiceError::NoResult | ServiceError::Unavailable) => Why::Unavailable,
+        // https://specifications.freedesktop.org/secret-service-spec/latest/errors.html
+        Some(error) if error.to_string().contains("org.freedesktop.Secret.Error.IsLocked") => Why::Locked,
+        _ => Why::Failed,
+    }
+}
