@@ -4,8 +4,10 @@ import { createContext } from "svelte";
 
 import { Connections } from "../features/connections/connections.svelte";
 import { Files } from "../features/drop/files.svelte";
+import { HandOvers } from "../features/handover/handovers.svelte";
 import { Images } from "../features/images/images.svelte";
-import { isRunning } from "../features/transfers/phases";
+import { Staging } from "../features/staging/staging.svelte";
+import { isUnderWay } from "../features/transfers/phases";
 import { UploadSettings } from "../features/transfers/settings.svelte";
 import { Transfers } from "../features/transfers/transfers.svelte";
 import type { Backend } from "./backend/backend";
@@ -17,6 +19,8 @@ export type Session = {
   transfers: Transfers;
   uploadSettings: UploadSettings;
   images: Images;
+  handOvers: HandOvers;
+  staging: Staging;
   /** Connects the stores with the backend; the returned function disconnects them. */
   start: () => () => void;
 };
@@ -26,10 +30,15 @@ export const [useSession, provideSession] = createContext<Session>();
 export function makeSession(backend: Backend): Session {
   const connections = new Connections(backend);
   const images = new Images(backend, connections);
-  const transfers = new Transfers(backend, () => void images.refresh());
+  const transfers: Transfers = new Transfers(
+    backend,
+    () => void images.refresh(),
+    (upload) => handOvers.arrive(upload),
+  );
+  const handOvers = new HandOvers(backend, transfers);
   const files = new Files(backend, (uploadId) => {
     const upload = transfers.find(uploadId);
-    return upload !== null && isRunning(upload.state);
+    return upload !== null && isUnderWay(upload.state);
   });
   return {
     backend,
@@ -38,9 +47,11 @@ export function makeSession(backend: Backend): Session {
     transfers,
     uploadSettings: new UploadSettings(backend),
     images,
+    handOvers,
+    staging: new Staging(backend, transfers),
     start: () => {
       void connections.load().then(() => images.refresh());
-      const ends = [transfers.start(), files.start()];
+      const ends = [transfers.start(), files.start(), handOvers.start()];
       return () => ends.forEach((end) => end());
     },
   };

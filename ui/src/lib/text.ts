@@ -126,6 +126,11 @@ export function distributionName(distribution: Distribution): string {
   return distribution === "unknown" ? m.ui_distribution_unknown() : DISTRIBUTION_NAMES[distribution];
 }
 
+/** As ccloud³'s panel lists it. */
+export function panelDistribution(distribution: Distribution): string {
+  return distribution === "unknown" ? m.ui_handover_distribution_unknown() : DISTRIBUTION_NAMES[distribution];
+}
+
 /** The cloud's word for an image's state, in the person's language where it is one we know. */
 export function imageStatus(status: string): string {
   return sentence(`ui_image_status_${status}`) ?? status;

@@ -17,6 +17,11 @@ export class Images {
     this.#connections = connections;
   }
 
+  /** Does the connection lead to a list of images? An object storage alone has none. */
+  get isKept(): boolean {
+    return this.#connections.current?.kind === "practice";
+  }
+
   /** Null until the cloud has answered once. */
   get list(): ImageList | null {
     return this.#list;
@@ -34,6 +39,13 @@ export class Images {
   async refresh(): Promise<void> {
     const connection = this.#connections.current;
     if (!connection) return;
+    if (!this.isKept) {
+      this.#asked += 1;
+      this.#list = null;
+      this.#error = null;
+      this.#loading = false;
+      return;
+    }
     const question = ++this.#asked;
     this.#loading = true;
     try {

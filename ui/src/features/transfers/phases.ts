@@ -1,7 +1,7 @@
 // An upload's way as one bar with named phases, how far along it is, and what can be done with it where it stands.
 
 import { formatTime } from "../../lib/format";
-import type { Upload, UploadState } from "../../lib/generated/bindings";
+import type { Connection, Upload, UploadState } from "../../lib/generated/bindings";
 import { m } from "../../lib/paraglide/messages.js";
 
 /** The phases of the bar, in order. */
@@ -31,6 +31,11 @@ export function isWaiting(state: UploadState): boolean {
   return state === "waiting_for_network" || state === "waiting_for_sign_in";
 }
 
+/** Is it still to be taken care of: under way, or waiting for a person to import it? */
+export function isUnderWay(state: UploadState): boolean {
+  return isRunning(state) || state === "staged";
+}
+
 /** Nothing comes after it: it can be taken off the list, and no longer be cancelled. */
 export function isFinal(state: UploadState): boolean {
   return state === "done" || state === "cancelled";
@@ -51,12 +56,17 @@ export function sent(upload: Upload): number {
   return upload.total > 0 ? Math.min(1, Math.max(0, upload.acknowledged / upload.total)) : 0;
 }
 
+/** The phase that a state belongs to. A staged image has come as far as its import, which a person does. */
+export function phaseOf(state: UploadState): Phase | null {
+  if (state === "staged") return "importing";
+  return PHASES.find((phase) => phase === state) ?? null;
+}
+
 /** How full a phase's part of the bar is, 0 to 1. */
 export function fill(upload: Upload, phase: Phase): number {
   if (upload.state === "done") return 1;
-  // Only a person can tell whether the last phase is over.
-  if (upload.state === "staged") return phase === "importing" ? 0 : 1;
-  const current = PHASES.findIndex((name) => name === upload.state);
+  const phaseNow = phaseOf(upload.state);
+  const current = phaseNow === null ? -1 : PHASES.indexOf(phaseNow);
   const index = PHASES.indexOf(phase);
   if (phase === "uploading") return current > 0 ? 1 : sent(upload);
   return index < current ? 1 : 0;
@@ -77,7 +87,9 @@ export function timeLeft({ state, time_left }: Upload): string | null {
   return count === 1 ? m.ui_time_left_day() : m.ui_time_left_days({ count });
 }
 
-export function phaseName(phase: Phase): string {
+/** A phase's name. Behind an object storage a person imports: there the last one is the hand-over. */
+export function phaseName(phase: Phase, byHand: boolean): string {
+  if (phase === "importing" && byHand) return m.ui_phase_handover();
   return { uploading: m.ui_phase_sending, verifying: m.ui_phase_verifying, importing: m.ui_phase_importing }[
     phase
   ]();
@@ -104,9 +116,20 @@ export function stateWord({ state, starts_at }: Pick<Upload, "state" | "starts_a
 }
 
 /** What a state means for the person, where its word alone does not say it. */
-export function stateSentence({ state }: Pick<Upload, "state">): string {
+export function stateSentence({ state, published }: Pick<Upload, "state" | "published">): string {
+  if (state === "staged") return published === null ? m.ui_staged_private_text() : m.ui_staged_text();
   if (state === "interrupted") return m.ui_interrupted_text();
   if (state === "paused") return m.ui_paused_text();
   if (state === "waiting_for_network") return m.ui_waiting_for_network_text();
   return state === "waiting_for_sign_in" ? m.ui_waiting_for_sign_in_text() : "";
+}
+
+/** Which file goes where. */
+export function sourceLine({ source_name: file, details }: Upload, connection: Connection | null): string {
+  const { region } = details;
+  if (!connection?.storage) return m.ui_upload_source({ file, region });
+  const { name } = connection;
+  return region === ""
+    ? m.ui_upload_source({ file, region: name })
+    : m.ui_upload_source_both({ file, name, region });
 }

@@ -22,6 +22,20 @@ export function limitProblem(text: string): ApiError | null {
   return parseLimit(text) === null ? { code: "limit_no_number", params: {}, retryable: false } : null;
 }
 
+/** The fewest and the most days for which a staged file may be public. */
+const STAGING_DAYS = { least: 1, most: 90 };
+
+/** A number of days as a person writes it; null for what is none, or out of what the program takes. */
+export function parseDays(text: string): number | null {
+  const days = /^\d{1,3}$/.test(text.trim()) ? Number(text) : NaN;
+  return days >= STAGING_DAYS.least && days <= STAGING_DAYS.most ? days : null;
+}
+
+export function daysProblem(text: string): ApiError | null {
+  const params = { least: String(STAGING_DAYS.least), most: String(STAGING_DAYS.most) };
+  return parseDays(text) === null ? { code: "staging_days_out_of_range", params, retryable: false } : null;
+}
+
 /** The same as text, in the person's language. */
 export function limitText(bytesPerSecond: number, locale: string): string {
   return new Intl.NumberFormat(locale, { maximumFractionDigits: 3, useGrouping: false }).format(

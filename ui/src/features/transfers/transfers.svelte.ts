@@ -11,15 +11,17 @@ import { isFinal, isPausable, isRunning, overall, stateWord } from "./phases";
 export class Transfers {
   #backend: Backend;
   #onDone: () => void;
+  #onStaged: (upload: Upload) => void;
   /** What has not ended in the queue's order, then what has, as the program delivers them. */
   #uploads = $state.raw<Upload[]>([]);
   #error = $state.raw<ApiError | null>(null);
   #reported = false;
   panelOpen = $state(false);
 
-  constructor(backend: Backend, onDone: () => void) {
+  constructor(backend: Backend, onDone: () => void, onStaged: (upload: Upload) => void) {
     this.#backend = backend;
     this.#onDone = onDone;
+    this.#onStaged = onStaged;
   }
 
   /** What has not ended in the queue's order, then what has, the latest first. */
@@ -34,6 +36,11 @@ export class Transfers {
   /** What waits for its turn, in the order in which it will run. */
   get waiting(): Upload[] {
     return this.#uploads.filter((upload) => upload.state === "queued");
+  }
+
+  /** What stands in an object storage and waits for a person to import it. */
+  get staged(): Upload[] {
+    return this.#uploads.filter((upload) => upload.state === "staged");
   }
 
   get pausable(): Upload[] {
@@ -89,13 +96,22 @@ export class Transfers {
   }
 
   async cancel(upload: Upload): Promise<void> {
-    const yes = await questions.ask({
-      title: m.ui_cancel_title(),
-      text: m.ui_cancel_text({ name: upload.details.name }),
-      yes: m.ui_cancel_yes(),
-      no: m.ui_cancel_no(),
-      grave: true,
-    });
+    const { name } = upload.details;
+    const words =
+      upload.state === "staged"
+        ? {
+            title: m.ui_cancel_staged_title(),
+            text: m.ui_cancel_staged_text({ name }),
+            yes: m.ui_cancel_staged_yes(),
+            no: m.ui_cancel_staged_no(),
+          }
+        : {
+            title: m.ui_cancel_title(),
+            text: m.ui_cancel_text({ name }),
+            yes: m.ui_cancel_yes(),
+            no: m.ui_cancel_no(),
+          };
+    const yes = await questions.ask({ ...words, grave: true });
     if (yes) await this.#attempt(() => this.#backend.cancelUpload(upload.id));
   }
 
@@ -169,14 +185,17 @@ export class Transfers {
     const before = new Map<string, UploadState>(this.#uploads.map((upload) => [upload.id, upload.state]));
     this.#uploads = uploads;
     let finished = false;
+    const staged: Upload[] = [];
     for (const upload of uploads) {
       const previous = before.get(upload.id);
       if (previous === undefined || previous === upload.state) continue;
       finished ||= upload.state === "done";
+      if (upload.state === "staged") staged.push(upload);
       const state =
         upload.state === "failed" && upload.error ? errorText(upload.error).what : stateWord(upload);
       announcer.say(m.ui_announce_upload({ name: upload.details.name, state }));
     }
     if (finished) this.#onDone();
+    staged.forEach((upload) => this.#onStaged(upload));
   }
 }

@@ -7,10 +7,13 @@ import type {
   Connection,
   ConnectionDraft,
   ExportRequest,
+  HandOver,
   ImageList,
+  Language,
   Profiles,
   SecretPlaces,
   Settings,
+  StagingList,
   TestStep,
   Upload,
   UploadRequest,
@@ -79,6 +82,20 @@ export interface Backend {
   /** Takes an upload that has come to its end off the list. */
   forgetUpload(id: string): Promise<void>;
   images(connection: string): Promise<ImageList>;
+  /** All that the panel asks for when a staged image is imported. */
+  handOver(id: string): Promise<HandOver>;
+  /** The image is in ccloud³: removes the file from the object storage and ends the upload. */
+  importFinished(id: string): Promise<void>;
+  /** Makes the file readable again where it is not, and checks its address as a stranger would. */
+  publishAgain(id: string): Promise<HandOver>;
+  /** Opens a draft with the link in the person's mail program. */
+  mailHandOver(id: string, language: Language): Promise<void>;
+  /** Opens the control panel in the browser, at the address noted for the connection. */
+  openPanel(connection: string): Promise<void>;
+  /** Every staging object that still exists, of all connections. */
+  staging(): Promise<StagingList>;
+  /** Removes one: a whole object, or with `uploadId` the parts of an unfinished upload. */
+  removeStaging(connection: string, key: string, uploadId: string | null): Promise<void>;
   copyText(text: string): Promise<void>;
   /** The languages the system prefers, best first, as BCP 47 tags. */
   languages(): readonly string[];

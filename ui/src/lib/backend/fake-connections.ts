@@ -41,7 +41,7 @@ export const TEST_STEPS: readonly TestStepKind[] = [
 
 const LEAST_PASSPHRASE = 8;
 
-const PRACTICE: Connection = {
+export const PRACTICE: Connection = {
   id: "practice",
   kind: "practice",
   name: "",

@@ -221,11 +221,11 @@ export function upload(more: Partial<Upload>): Upload {
     bytes_per_second: null,
     time_left: null,
     starts_at: null,
-    published: null,
-    public_until: null,
     image_id: null,
     error: null,
     created: "2026-11-20T09:30:00Z",
+    published: null,
+    public_until: null,
     ...more,
   };
 }

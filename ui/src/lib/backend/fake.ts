@@ -7,11 +7,15 @@ import type {
   Connection,
   ConnectionDraft,
   ExportRequest,
+  HandOver,
   Image,
   ImageList,
+  Language,
   Profiles,
   SecretPlaces,
   Settings,
+  StagingList,
+  StagingObject,
   TestStep,
   TimeLeft,
   Upload,
@@ -19,9 +23,16 @@ import type {
   UploadState,
 } from "../generated/bindings";
 import type { Backend, Unsubscribe } from "./backend";
-import { FakeConnections, type FakeConnectionOptions } from "./fake-connections";
+import {
+  FakeConnections,
+  PRACTICE,
+  objectStorage,
+  storage,
+  type FakeConnectionOptions,
+} from "./fake-connections";
 import { image, upload } from "./fake-data";
 import { checkRichByName } from "./fake-rich";
+import { handOver, keyOf, stagingObject } from "./fake-staging";
 
 export type FakeOptions = FakeConnectionOptions & {
   /** What the file dialog answers. */
@@ -31,14 +42,19 @@ export type FakeOptions = FakeConnectionOptions & {
   check?: (path: string) => CheckedFile | Promise<CheckedFile>;
   images?: Image[];
   uploads?: Upload[];
+  /** What stands in object storages besides what the uploads put there. */
+  staging?: StagingList;
   settings?: Settings;
   languages?: string[];
   /** Milliseconds that a check takes. */
   checkDelay?: number;
   /** Milliseconds between two steps of an upload; without it an upload only moves by `advance`. */
   uploadStep?: number;
+  /** The time, for what is public for some days; without it the computer's own. */
+  now?: () => Date;
 };
 
+const DAY = 86_400_000;
 const STEPS = 40;
 const AFTER_SENDING: Partial<Record<UploadState, UploadState>> = {
   queued: "checking",
@@ -69,10 +85,15 @@ export class FakeBackend implements Backend {
   readonly saved: ExportRequest[] = [];
   readonly mailed: ExportRequest[] = [];
   readonly set: FakeConnections;
+  /** Uploads of which the link was put into a mail. */
+  readonly mailedHandOvers: string[] = [];
+  /** Connections whose panel was opened. */
+  readonly panels: string[] = [];
   #settings: Settings;
   #options: FakeOptions;
   #images: Image[];
   #uploads: Upload[];
+  #staging: StagingList;
   #dropped = new Set<(paths: string[]) => void>();
   #dragging = new Set<(over: boolean) => void>();
   #listeners = new Set<(uploads: Upload[]) => void>();
@@ -82,6 +103,7 @@ export class FakeBackend implements Backend {
     this.set = new FakeConnections(options);
     this.#images = [...(options.images ?? [])];
     this.#uploads = [...(options.uploads ?? [])];
+    this.#staging = options.staging ?? { objects: [], unreachable: [] };
     this.#settings = options.settings ?? {
       at_once: 1,
       bytes_per_second: null,
@@ -98,6 +120,7 @@ export class FakeBackend implements Backend {
       uploadStep: 150,
       testStep: 400,
       choice: ["/home/me/debian-12.qcow2"],
+      connections: [PRACTICE, objectStorage({ storage: storage({ image_regions: ["north", "south"] }) })],
     });
     let depth = 0;
     const over = (change: number): void => {
@@ -137,8 +160,9 @@ export class FakeBackend implements Backend {
   /** Moves an upload one step: a part of the bytes, or to the next phase. False when it can go no further. */
   advance(id: string): boolean {
     const old = this.#uploads.find((one) => one.id === id);
-    const next = old && AFTER_SENDING[old.state];
-    if (!old || !next) return false;
+    const after = old && AFTER_SENDING[old.state];
+    if (!old || !after) return false;
+    const next = after === "done" && this.#storage(old) ? "staged" : after;
     const sending = old.state === "uploading" && old.acknowledged < old.total;
     const step = Math.ceil(old.total / STEPS);
     const acknowledged = sending ? Math.min(old.total, old.acknowledged + step) : old.acknowledged;
@@ -151,6 +175,7 @@ export class FakeBackend implements Backend {
       bytes_per_second: sending ? step * 6 : null,
       time_left: sending ? timeLeft(old.total - acknowledged, step * 6) : null,
       image_id: made?.id ?? null,
+      ...(next === "staged" && !sending ? this.#published() : {}),
     });
     return true;
   }
@@ -327,9 +352,74 @@ export class FakeBackend implements Backend {
     return Promise.resolve();
   }
 
-  images(_connection: string): Promise<ImageList> {
+  images(connection: string): Promise<ImageList> {
+    if (this.set.all.some(({ id, kind }) => id === connection && kind === "object_storage"))
+      return Promise.reject(rejection("connection_without_images"));
     const total_size = this.#images.reduce((sum, one) => sum + (one.size ?? 0), 0);
     return Promise.resolve({ images: this.#images, total_size });
+  }
+
+  handOver(id: string): Promise<HandOver> {
+    const staged = this.#staged(id);
+    return staged
+      ? Promise.resolve(handOver(staged, this.#storage(staged)))
+      : Promise.reject(rejection("upload_unknown"));
+  }
+
+  importFinished(id: string): Promise<void> {
+    if (!this.#staged(id)) return Promise.reject(rejection("upload_final"));
+    this.#change(id, { state: "done", published: null, public_until: null });
+    return Promise.resolve();
+  }
+
+  publishAgain(id: string): Promise<HandOver> {
+    const staged = this.#staged(id);
+    if (staged?.published === null) this.#change(id, { ...this.#published(), error: null });
+    return this.handOver(id);
+  }
+
+  mailHandOver(id: string, _language: Language): Promise<void> {
+    this.mailedHandOvers.push(id);
+    return Promise.resolve();
+  }
+
+  openPanel(connection: string): Promise<void> {
+    this.panels.push(connection);
+    return Promise.resolve();
+  }
+
+  staging(): Promise<StagingList> {
+    const mine = this.#uploads
+      .filter(({ state }) => state === "staged")
+      .map((one) =>
+        stagingObject({
+          connection: one.connection,
+          key: keyOf(one),
+          file_name: one.source_name,
+          size: one.total,
+          since: one.created,
+          upload: one.id,
+          public: one.published !== null,
+          public_until: one.public_until,
+        }),
+      );
+    return Promise.resolve({ ...this.#staging, objects: [...mine, ...this.#staging.objects] });
+  }
+
+  removeStaging(connection: string, key: string, uploadId: string | null): Promise<void> {
+    const isIt = (object: StagingObject): boolean =>
+      object.connection === connection &&
+      object.key === key &&
+      (object.kind.is === "open_upload" ? object.kind.upload_id : null) === uploadId;
+    const object = this.#staging.objects.find(isIt);
+    const running = this.#uploads.some(
+      ({ id, state }) => id === object?.upload && ![...FINAL, "staged"].includes(state),
+    );
+    if (running) return Promise.reject(rejection("staging_in_use"));
+    this.#staging = { ...this.#staging, objects: this.#staging.objects.filter((one) => !isIt(one)) };
+    const staged = this.#uploads.find((one) => one.state === "staged" && keyOf(one) === key);
+    if (staged) this.#change(staged.id, { state: "cancelled", published: null, public_until: null });
+    return Promise.resolve();
   }
 
   copyText(text: string): Promise<void> {
@@ -339,6 +429,21 @@ export class FakeBackend implements Backend {
 
   languages(): readonly string[] {
     return this.#options.languages ?? navigator.languages;
+  }
+
+  #staged(id: string): Upload | undefined {
+    return this.#uploads.find((one) => one.id === id && one.state === "staged");
+  }
+
+  /** The object storage to which an upload goes, if it goes to one. */
+  #storage({ connection }: Upload): Connection | undefined {
+    return this.set.all.find(({ id, kind }) => id === connection && kind === "object_storage");
+  }
+
+  #published(): Pick<Upload, "published" | "public_until"> {
+    const now = this.#options.now?.() ?? new Date();
+    const until = new Date(now.getTime() + this.#settings.staging_days * DAY);
+    return { published: now.toISOString(), public_until: until.toISOString() };
   }
 
   async #run(id: string): Promise<void> {
