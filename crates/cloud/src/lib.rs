@@ -81,6 +81,7 @@ pub const CODES: &[&str] = &[
     "s3_name_unknown",
     "s3_no_public_access",
     "s3_no_such_bucket",
+    "s3_no_such_object",
     "s3_no_such_upload",
     "s3_not_public",
     "s3_not_s3",

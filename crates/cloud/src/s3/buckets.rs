@@ -8,7 +8,7 @@ use rusty_s3::Method;
 use super::{
     S3,
     ask::Ask,
-    error::{error, odd_answer, refusal},
+    error::{error, odd_answer, refusal, service_code},
     xml::Element,
 };
 
@@ -51,10 +51,10 @@ impl S3 {
             return Ok(());
         }
         let refused = refusal(&answer);
-        match refused.params.get("service_code").map(String::as_str) {
-            Some("BucketAlreadyOwnedByYou") => Ok(()),
+        match service_code(&refused) {
+            "BucketAlreadyOwnedByYou" => Ok(()),
             // Not every service tells one's own from others' by its code.
-            Some("BucketAlreadyExists")
+            "BucketAlreadyExists"
                 if self
                     .buckets()
                     .await

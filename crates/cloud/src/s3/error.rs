@@ -130,6 +130,10 @@ fn by_code(service_code: &str, message: &str) -> Option<(TargetErrorKind, &'stat
         "AccessDenied" if message.contains("expired") => (Forbidden, "s3_clock_skew"),
         "AccessDenied" | "AllAccessDisabled" | "AccountProblem" => (Forbidden, "s3_access_denied"),
         "RequestTimeTooSkewed" | "RequestExpired" => (Forbidden, "s3_clock_skew"),
+        // "the region 'x' is wrong; expecting 'y'": AWS and Swift.
+        "AuthorizationHeaderMalformed" | "AuthorizationQueryParametersError" if message.contains("region") => {
+            (Unauthorized, "s3_wrong_region")
+        }
         "SignatureDoesNotMatch" | "AuthorizationHeaderMalformed" | "AuthorizationQueryParametersError" => {
             (Unauthorized, "s3_signature")
         }
@@ -150,6 +154,7 @@ fn by_code(service_code: &str, message: &str) -> Option<(TargetErrorKind, &'stat
         | "InvalidLocationConstraint" => (Rejected, "s3_wrong_region"),
         "QuotaExceeded" => (Forbidden, "s3_quota"),
         "SlowDown" | "ServiceUnavailable" | "TooManyRequests" | "Busy" => (Busy, "s3_busy"),
+        "NotImplemented" | "MethodNotAllowed" => (Rejected, "s3_rejected"),
         "InternalError" => (Network, "s3_server_error"),
         "RequestTimeout" => (Network, "s3_timeout"),
         "BadDigest" | "IncompleteBody" | "XAmzContentSHA256Mismatch" | "InvalidPart" | "InvalidPartOrder" => {
@@ -168,6 +173,8 @@ fn by_status(status: StatusCode) -> (TargetErrorKind, &'static str) {
         // Swift and Garage, for a body that does not match its MD5.
         422 => (Integrity, "s3_integrity"),
         429 | 503 => (Busy, "s3_busy"),
+        // Repeating does not teach it.
+        501 => (Rejected, "s3_rejected"),
         500..=599 => (Network, "s3_server_error"),
         // A 404 without S3's own code is no proof that an upload is lost: it may come from something in between.
         _ => (Rejected, "s3_rejected"),
@@ -176,6 +183,10 @@ fn by_status(status: StatusCode) -> (TargetErrorKind, &'static str) {
 
 /// Is it the object that is not there?
 pub(super) fn is_missing_key(refused: &TargetError) -> bool {
-    let is = |name: &str, value: &str| refused.params.get(name).is_some_and(|found| found == value);
-    is("status", "404") && is("service_code", "NoSuchKey")
+    service_code(refused) == "NoSuchKey" && refused.params.get("status").is_some_and(|status| status == "404")
+}
+
+/// The service's own code for a refusal; empty without one.
+pub(super) fn service_code(refused: &TargetError) -> &str {
+    refused.params.get("service_code").map_or("", String::as_str)
 }

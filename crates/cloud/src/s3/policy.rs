@@ -27,12 +27,18 @@ pub(super) enum Change {
     Delete,
 }
 
-/// The policy's name for an object. `*`, `?` and `${…}` mean something in it: there `?`, which stands for any one character, takes the
-/// place of what cannot be written. The key's random digits keep it from meaning any other object.
+/// The policy's name for an object. `*`, `?` and `${…}` mean something else in it than themselves, and radosgw takes no `:` in a key:
+/// for all of these stands `?`, which means any one character. The key's random digits keep it from meaning any other object.
 pub(super) fn resource(bucket: &str, key: &str) -> String {
     let key: String = key
         .chars()
-        .map(|character| if matches!(character, '*' | '$') { '?' } else { character })
+        .map(|character| {
+            if matches!(character, '*' | '$' | ':') {
+                '?'
+            } else {
+                character
+            }
+        })
         .collect();
     format!("arn:aws:s3:::{bucket}/{key}")
 }
@@ -110,4 +116,95 @@ fn free_sid(statements: &[Value], resource: &str) -> String {
         free = format!("{sid_of_key}N{count}");
     }
     free
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "imagelotse/0123456789abcdef0123456789abcdef/Büro $x*.raw";
+
+    fn theirs() -> Value {
+        json!({"Version": "2008-10-17", "Id": "own", "Statement": [
+            {"Sid": "Backup", "Effect": "Allow", "Principal": {"AWS": ["arn:aws:iam:::user/b"]}, "Action": "s3:*", "Resource": "arn:aws:s3:::b/*"},
+            {"Sid": "Imagelotse1", "Effect": "Deny", "Principal": "*", "Action": "s3:DeleteObject", "Resource": ["arn:aws:s3:::b/x", "arn:aws:s3:::b/y"]},
+        ]})
+    }
+
+    fn replaced(change: Result<Change, Unreadable>) -> Value {
+        match change.unwrap() {
+            Change::Replace(policy) => serde_json::from_str(&policy).unwrap(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn bytes(policy: &Value) -> Vec<u8> {
+        policy.to_string().into_bytes()
+    }
+
+    #[test]
+    fn what_others_wrote_stays_and_ours_goes_again() {
+        let resource = resource("b", KEY);
+        let with = replaced(allow(Some(&bytes(&theirs())), &resource));
+        let statements = with["Statement"].as_array().unwrap();
+        assert_eq!(statements[..2], theirs()["Statement"].as_array().unwrap()[..]);
+        assert_eq!((&with["Id"], &with["Version"]), (&json!("own"), &json!("2008-10-17")));
+        assert_eq!(
+            statements[2]["Resource"],
+            json!(["arn:aws:s3:::b/imagelotse/0123456789abcdef0123456789abcdef/Büro ?x?.raw"]),
+            "this one object, and nothing in its name means anything else"
+        );
+        let sid = statements[2]["Sid"].as_str().unwrap();
+        assert!(sid.chars().all(|character| character.is_ascii_alphanumeric()), "{sid}");
+        assert_eq!(
+            allow(Some(&bytes(&with)), &resource),
+            Ok(Change::None),
+            "once is enough"
+        );
+        assert_eq!(replaced(disallow(&bytes(&with), &resource)), theirs());
+        assert_eq!(disallow(&bytes(&theirs()), &resource), Ok(Change::None));
+        assert_eq!(
+            disallow(&bytes(&theirs()), "arn:aws:s3:::b/x"),
+            Ok(Change::None),
+            "a statement about more than one object is none of ours"
+        );
+    }
+
+    #[test]
+    fn a_policy_of_ours_alone_is_removed_as_a_whole() {
+        let (one, two) = (resource("b", "imagelotse/1/a.raw"), resource("b", "imagelotse/1/a-raw"));
+        let first = replaced(allow(None, &one));
+        assert_eq!(first["Version"], "2012-10-17");
+        let both = replaced(allow(Some(&bytes(&first)), &two));
+        let sids: Vec<_> = both["Statement"].as_array().unwrap().iter().map(sid).collect();
+        assert_ne!(sids[0], sids[1], "AWS refuses a Sid twice");
+        assert_eq!(replaced(disallow(&bytes(&both), &two)), first);
+        assert_eq!(disallow(&bytes(&first), &one), Ok(Change::Delete));
+    }
+
+    #[test]
+    fn a_single_statement_and_none_are_understood_and_anything_else_is_left_alone() {
+        let resource = resource("b", "k");
+        let single = json!({"Statement": {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "*"}});
+        let with = replaced(allow(Some(&bytes(&single)), &resource));
+        assert_eq!(with["Statement"][0], single["Statement"]);
+        assert_eq!(
+            replaced(allow(Some(b"{}"), &resource))["Statement"]
+                .as_array()
+                .unwrap()
+                .len(),
+            1
+        );
+        for odd in [
+            "",
+            "[]",
+            "<html>",
+            "{\"Statement\": 5}",
+            "{\"Statement\": \"all\"}",
+            "{\"Statement\"",
+        ] {
+            assert_eq!(allow(Some(odd.as_bytes()), &resource), Err(Unreadable), "{odd}");
+            assert_eq!(disallow(odd.as_bytes(), &resource), Err(Unreadable), "{odd}");
+        }
+    }
 }

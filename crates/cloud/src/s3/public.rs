@@ -11,7 +11,7 @@ use rusty_s3::Method;
 use super::{
     PublicBy, S3,
     ask::Ask,
-    error::{error, is_missing_key, refusal},
+    error::{error, is_missing_key, refusal, service_code},
     policy::{self, Change, LARGEST},
 };
 use crate::http::Answer;
@@ -35,24 +35,23 @@ impl S3 {
     /// `s3_policy_unreadable`, when it is left as it is, and `s3_policy_too_large`.
     pub async fn publish(&self, key: &str, by: PublicBy) -> Result<(), TargetError> {
         match by {
-            PublicBy::Acl => self.set_acl(key, "public-read").await?.map_err(no_public_access),
+            PublicBy::Acl => self.set_acl(key, "public-read").await,
             PublicBy::BucketPolicy => {
                 let resource = policy::resource(self.bucket()?.name(), key);
                 self.change_policy(|policy| policy::allow(policy, &resource)).await
             }
         }
+        .map_err(not_published)
     }
 
-    /// Makes the object private again. That it is already, or is not there at all, is success. See [`S3::publish`] about the policy.
+    /// Makes the object private again. That it is already, or is not there at all, is success; so is a service that has no way to make
+    /// it public like this. See [`S3::publish`] about the policy.
     ///
     /// # Errors
     /// The `s3_*` codes.
     pub async fn withdraw(&self, key: &str, by: PublicBy) -> Result<(), TargetError> {
-        match by {
-            PublicBy::Acl => match self.set_acl(key, "private").await? {
-                Err(refused) if !is_missing_key(&refused) => Err(refused),
-                _ => Ok(()),
-            },
+        let withdrawn = match by {
+            PublicBy::Acl => self.set_acl(key, "private").await,
             PublicBy::BucketPolicy => {
                 let resource = policy::resource(self.bucket()?.name(), key);
                 self.change_policy(|policy| match policy {
@@ -61,6 +60,10 @@ impl S3 {
                 })
                 .await
             }
+        };
+        match withdrawn {
+            Err(refused) if !is_missing_key(&refused) && !is_unknown(&refused) => Err(refused),
+            _ => Ok(()),
         }
     }
 
@@ -111,17 +114,17 @@ impl S3 {
         Ok(head.status.is_success())
     }
 
-    /// PutObjectAcl with a ready-made list; the inner error is the service's refusal.
-    async fn set_acl(&self, key: &str, acl: &'static str) -> Result<Result<(), TargetError>, TargetError> {
+    /// PutObjectAcl with a ready-made list.
+    async fn set_acl(&self, key: &str, acl: &'static str) -> Result<(), TargetError> {
         let ask = Ask::new(Method::Put, self.object(key)?)
             .query("acl", "")
             .header("x-amz-acl", acl);
         let answer = self.ask(&ask).await?;
-        Ok(if answer.status.is_success() {
+        if answer.status.is_success() {
             Ok(())
         } else {
             Err(refusal(&answer))
-        })
+        }
     }
 
     async fn change_policy(
@@ -145,7 +148,7 @@ impl S3 {
             };
             let answer = self.ask(&ask.query("policy", "")).await?;
             if !answer.status.is_success() {
-                return Err(no_public_access(refusal(&answer)));
+                return Err(refusal(&answer));
             }
         }
         Ok(())
@@ -158,9 +161,10 @@ impl S3 {
             return Ok(Some(answer.body));
         }
         let refused = refusal(&answer);
-        match refused.params.get("service_code").map(String::as_str) {
-            Some("NoSuchBucketPolicy") => Ok(None),
-            _ => Err(no_public_access(refused)),
+        if service_code(&refused) == "NoSuchBucketPolicy" {
+            Ok(None)
+        } else {
+            Err(refused)
         }
     }
 
@@ -176,21 +180,30 @@ impl S3 {
     }
 }
 
-/// A service that cannot, or does not let this key.
-fn no_public_access(refused: TargetError) -> TargetError {
-    let cannot = match refused.params.get("service_code").map(String::as_str) {
-        Some("NotImplemented" | "MethodNotAllowed" | "AccessControlListNotSupported" | "MalformedPolicy") => true,
-        _ => refused.code == "s3_access_denied",
-    };
-    if cannot {
-        TargetError {
+/// Why an object was not made public.
+fn not_published(refused: TargetError) -> TargetError {
+    let code = if is_missing_key(&refused) {
+        "s3_no_such_object"
+    } else if is_unknown(&refused) || refused.code == "s3_access_denied" || service_code(&refused) == "MalformedPolicy"
+    {
+        // AWS and radosgw deny it to everybody where public access is blocked.
+        return TargetError {
             kind: TargetErrorKind::Rejected,
             code: "s3_no_public_access",
             ..refused
-        }
+        };
     } else {
-        refused
-    }
+        refused.code
+    };
+    TargetError { code, ..refused }
+}
+
+/// Does the service, or this bucket, not know such a thing at all?
+fn is_unknown(refused: &TargetError) -> bool {
+    matches!(
+        service_code(refused),
+        "NotImplemented" | "MethodNotAllowed" | "AccessControlListNotSupported"
+    )
 }
 
 fn not_public(answer: &Answer) -> TargetError {
