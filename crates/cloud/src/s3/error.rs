@@ -14,7 +14,7 @@ use url::Url;
 use super::xml::Element;
 use crate::{
     cause::{Cause, Fault},
-    http::{Answer, NoAnswer, proxy_of, shorten},
+    http::{Answer, NoAnswer, Unreachable, proxy_of, shorten},
 };
 
 /// Radosgw, Swift, AWS and s3s all set it.
@@ -44,13 +44,17 @@ pub(super) fn no_answer(cause: NoAnswer) -> TargetError {
         NoAnswer::TooLarge => return error(TargetErrorKind::Rejected, "s3_answer_invalid", []),
         NoAnswer::Unreachable(why) => why,
     };
+    let proxy = why.url.as_ref().and_then(proxy_of);
+    unreachable(why, proxy)
+}
+
+fn unreachable(why: Unreachable, proxy: Option<String>) -> TargetError {
     let host = why.url.as_ref().and_then(Url::host_str).unwrap_or_default();
     let address = match why.url.as_ref().and_then(Url::port_or_known_default) {
         Some(port) => format!("{host}:{port}"),
         None => host.to_owned(),
     };
     let host = host.to_owned();
-    let proxy = why.url.as_ref().and_then(proxy_of);
     let network = TargetErrorKind::Network;
     let reason = ("reason", why.reason);
     match (why.cause, proxy) {
@@ -67,6 +71,18 @@ pub(super) fn no_answer(cause: NoAnswer) -> TargetError {
         (Cause::Refused, _) => error(network, "s3_refused", [("host", address), reason]),
         (Cause::Timeout | Cause::Other, _) => error(network, "s3_unreachable", [reason]),
     }
+}
+
+/// A proxy lets nobody through who does not sign in.
+pub(super) fn proxy_refused(answer: &Answer, service: &Url) -> TargetError {
+    error(
+        TargetErrorKind::Network,
+        "s3_proxy",
+        [
+            ("proxy", proxy_of(service).unwrap_or_default()),
+            ("reason", answer.status.to_string()),
+        ],
+    )
 }
 
 /// An answer that could not be understood: cut off, or not from an S3 service at all.
@@ -189,4 +205,39 @@ pub(super) fn is_missing_key(refused: &TargetError) -> bool {
 /// The service's own code for a refusal; empty without one.
 pub(super) fn service_code(refused: &TargetError) -> &str {
     refused.params.get("service_code").map_or("", String::as_str)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proxy_that_does_not_connect_is_not_taken_for_the_service() {
+        let unreachable = |cause, connecting| {
+            let why = Unreachable {
+                cause,
+                connecting,
+                reason: "no way".to_owned(),
+                url: Some(Url::parse("https://s3.example/b").unwrap()),
+            };
+            super::unreachable(why, Some("proxy.example:3128".to_owned()))
+        };
+        for cause in [Cause::Refused, Cause::NameUnknown, Cause::Other] {
+            let told = unreachable(cause, true);
+            assert_eq!(
+                (told.code, told.params["proxy"].as_str()),
+                ("s3_proxy", "proxy.example:3128")
+            );
+        }
+        let told = unreachable(Cause::Certificate(Fault::Untrusted), true);
+        assert_eq!(
+            told.code, "s3_certificate_untrusted",
+            "a proxy that reads along shows by its certificate"
+        );
+        assert_eq!(
+            unreachable(Cause::Other, false).code,
+            "s3_unreachable",
+            "it broke later"
+        );
+    }
 }

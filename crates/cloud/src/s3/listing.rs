@@ -274,8 +274,8 @@ mod tests {
 
         #[test]
         fn what_is_listed_is_what_was_stored(keys in prop::collection::vec("[a-zäöü +%#?&<>\"'/.-]{1,20}", 1..5), more in any::<bool>()) {
-            let entries: String = keys.iter().map(|key| object(&quick_xml::escape::escape(key.as_str()), "5", TIME)).collect();
-            let list = answer(format!("<ListBucketResult><IsTruncated>{more}</IsTruncated>{entries}</ListBucketResult>"));
+            let entries: Vec<String> = keys.iter().map(|key| object(&quick_xml::escape::escape(key.as_str()), "5", TIME)).collect();
+            let list = answer(format!("<ListBucketResult><IsTruncated>{more}</IsTruncated>{}</ListBucketResult>", entries.concat()));
             let page = read_objects(&list).unwrap();
             let found: Vec<_> = page.entries.into_iter().map(|object| object.key).collect();
             prop_assert_eq!(&found, &keys);

@@ -17,7 +17,7 @@ mod xml;
 use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
+use http::{StatusCode, header::CONTENT_TYPE};
 use jiff::Timestamp;
 use lotse_transfer::{TargetError, TargetErrorKind};
 use reqwest::{Client, RequestBuilder};
@@ -30,7 +30,7 @@ use url::Url;
 use self::{
     buckets::name_invalid,
     clock::Clock,
-    error::{error, is_missing_key, no_answer, refusal},
+    error::{error, is_missing_key, no_answer, proxy_refused, refusal},
     pace::Pace,
 };
 pub use self::{
@@ -262,7 +262,12 @@ impl S3 {
     async fn send(&self, request: RequestBuilder) -> Result<Answer, TargetError> {
         self.pace.turn().await;
         let response = request.send().await.map_err(|error| no_answer(NoAnswer::from(error)))?;
-        Answer::read(response).await.map_err(no_answer)
+        let answer = Answer::read(response).await.map_err(no_answer)?;
+        if answer.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+            // Without TLS the proxy's own refusal comes as the answer.
+            return Err(proxy_refused(&answer, &self.service));
+        }
+        Ok(answer)
     }
 }
 

@@ -37,7 +37,7 @@ impl S3 {
         match by {
             PublicBy::Acl => self.set_acl(key, "public-read").await,
             PublicBy::BucketPolicy => {
-                let resource = policy::resource(self.bucket()?.name(), key);
+                let resource = self.resource(key)?;
                 self.change_policy(|policy| policy::allow(policy, &resource)).await
             }
         }
@@ -53,7 +53,7 @@ impl S3 {
         let withdrawn = match by {
             PublicBy::Acl => self.set_acl(key, "private").await,
             PublicBy::BucketPolicy => {
-                let resource = policy::resource(self.bucket()?.name(), key);
+                let resource = self.resource(key)?;
                 self.change_policy(|policy| match policy {
                     Some(policy) => policy::disallow(policy, &resource),
                     None => Ok(Change::None),
@@ -125,6 +125,12 @@ impl S3 {
         } else {
             Err(refusal(&answer))
         }
+    }
+
+    /// The object's name in the bucket's policy.
+    fn resource(&self, key: &str) -> Result<String, TargetError> {
+        self.object(key)?;
+        Ok(policy::resource(self.bucket.name(), key))
     }
 
     async fn change_policy(

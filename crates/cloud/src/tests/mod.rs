@@ -1,6 +1,10 @@
 //! The clients against odd answers on the wire. The protocols themselves are tested against the practice cloud.
 
+mod buckets;
+mod listing;
 mod openstack;
+mod public;
+mod reach;
 mod s3;
 mod server;
 

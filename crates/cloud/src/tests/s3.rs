@@ -7,7 +7,7 @@ use url::Url;
 use super::server::{Server, answer};
 use crate::{Addressing, S3, S3Config, Secret, http_client};
 
-fn client(endpoint: Url) -> S3 {
+pub(super) fn client(endpoint: Url) -> S3 {
     let config = S3Config {
         endpoint,
         region: "practice".to_owned(),
@@ -20,7 +20,7 @@ fn client(endpoint: Url) -> S3 {
     S3::new(config, http_client().unwrap()).unwrap()
 }
 
-fn refusal(code: &str) -> String {
+pub(super) fn refusal(code: &str) -> String {
     format!(
         "<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>Because</Message><RequestId>r-1</RequestId></Error>"
     )
@@ -65,6 +65,12 @@ async fn refusals_become_stable_codes() {
             "s3_rejected",
         ),
         (302, String::new(), Rejected, "s3_rejected"),
+        (301, refusal("PermanentRedirect"), Rejected, "s3_wrong_region"),
+        (403, refusal("ExpiredToken"), Unauthorized, "s3_invalid_key"),
+        (403, refusal("QuotaExceeded"), Forbidden, "s3_quota"),
+        // What a service does not know it does not learn by repetition.
+        (501, refusal("NotImplemented"), Rejected, "s3_rejected"),
+        (501, String::new(), Rejected, "s3_rejected"),
     ];
     for (status, body, kind, code) in cases {
         let server = Server::start(vec![answer(status, &[("location", "http://127.0.0.1:1/")], &body)]).await;
