@@ -46,6 +46,7 @@ use connections::Connections;
 pub struct App {
     connections: Arc<Connections>,
     uploads: Uploads,
+    environment: Arc<dyn Environment>,
 }
 
 impl App {
@@ -55,8 +56,12 @@ impl App {
     /// When the folder or the journal in it cannot be used.
     pub fn open(folder: &Path, environment: Arc<dyn Environment>) -> Result<Self, Error> {
         let connections = Arc::new(Connections::new(folder, &*environment));
-        let uploads = Uploads::open(folder, Arc::clone(&connections), environment)?;
-        Ok(Self { connections, uploads })
+        let uploads = Uploads::open(folder, Arc::clone(&connections), Arc::clone(&environment))?;
+        Ok(Self {
+            connections,
+            uploads,
+            environment,
+        })
     }
 
     /// The connections that images can be sent to, each with its regions.
@@ -100,6 +105,41 @@ impl App {
             self.check_unused(id)?;
         }
         self.connections.remove(id).await
+    }
+
+    /// Tries a connection that is described: name, TLS, clock, key, bucket, write, public read, delete. Each step is told when it was
+    /// taken; after one that failed those that need it are skipped. What is written is removed again, also when the answer is not
+    /// waited for: see [`App::tidied`].
+    ///
+    /// # Errors
+    /// What was typed wrong, or the codes of secrets; no step was taken then.
+    pub async fn test_connection(
+        &self,
+        draft: &Draft,
+        observe: &(dyn Fn(&TestStep) + Sync),
+    ) -> Result<Vec<TestStep>, Error> {
+        self.connections.test(draft, &*self.environment, observe).await
+    }
+
+    /// Waits until what tests have written is gone that were broken off; a minute at most where the service does not answer.
+    pub async fn tidied(&self) {
+        self.connections.tidied().await;
+    }
+
+    /// The names of the buckets that a described connection's account has.
+    ///
+    /// # Errors
+    /// What was typed wrong; the codes of secrets; the `s3_*` codes, among them `s3_access_denied` where the key may not list them.
+    pub async fn buckets(&self, draft: &Draft) -> Result<Vec<String>, Error> {
+        self.connections.buckets(draft).await
+    }
+
+    /// Makes the bucket that a described connection names. That it is there already and one's own is success.
+    ///
+    /// # Errors
+    /// What was typed wrong; the codes of secrets; the `s3_*` codes, among them `s3_bucket_name_invalid` and `s3_bucket_taken`.
+    pub async fn create_bucket(&self, draft: &Draft) -> Result<(), Error> {
+        self.connections.create_bucket(draft).await
     }
 
     /// The journal knows of every upload that may still have something in the bucket: sending, waiting, failed or handed over.

@@ -50,8 +50,8 @@ pub fn http_client() -> Result<Client, CloudError> {
         .map_err(|error| CloudError::new("http_client_failed").with("reason", &reason(error)))
 }
 
-/// The system's proxy for an address, as `host:port`.
-pub(crate) fn proxy_of(url: &Url) -> Option<String> {
+/// The system's proxy for an address, as `host:port`; none for this computer itself.
+pub fn proxy_of(url: &Url) -> Option<String> {
     if is_loopback(url) {
         return None;
     }

@@ -11,7 +11,7 @@ mod secret;
 
 pub use self::{
     error::CloudError,
-    http::http_client,
+    http::{http_client, proxy_of},
     openstack::{Glance, Image, KeystoneConfig, NewImage, OpenStack, Task, TaskStatus},
     range::RangeFile,
     s3::{Addressing, OpenUpload, PublicBy, Reached, S3, S3Config, S3Timeouts, StoredKey},

@@ -6,6 +6,7 @@ mod id;
 mod storage;
 mod store;
 mod test;
+mod trial;
 
 use std::{
     collections::HashMap,
@@ -16,16 +17,23 @@ use std::{
 use lotse_cloud::{Addressing, KeystoneConfig, OpenStack, PublicBy, S3, S3Config, Secret};
 use lotse_practice_cloud::PracticeCloud;
 use tokio::sync::OnceCell;
+use tokio_util::task::TaskTracker;
 
-use self::store::{Store, Stored};
 pub use self::{
     storage::{Draft, ObjectStorage, SecretSource},
     test::{TestOutcome, TestStep, TestStepKind},
 };
-use crate::{Environment, Error, ProfilePaths, Profiles, SecretPlace, SecretPlaces, profiles, secrets::Secrets};
+use self::{
+    store::{Store, Stored},
+    trial::Trial,
+};
+use crate::{Environment, Error, ProfilePaths, Profiles, SecretPlaces, profiles, secrets::Secrets};
 
 /// Id of the practice cloud's connection.
 pub const PRACTICE: &str = "practice";
+
+/// Under which the objects of uploads and tests lie in a bucket.
+pub(crate) const PREFIX: &str = "imagelotse/";
 
 /// A connection as a person sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,6 +91,8 @@ pub(crate) struct Connections {
     profile_paths: ProfilePaths,
     practice: OnceCell<Arc<OpenConnection>>,
     open: Mutex<HashMap<String, Arc<OpenConnection>>>,
+    /// What goes on removing the objects of tests that were broken off.
+    tidying: TaskTracker,
 }
 
 impl Connections {
@@ -94,6 +104,7 @@ impl Connections {
             profile_paths: environment.profile_paths(),
             practice: OnceCell::new(),
             open: Mutex::default(),
+            tidying: TaskTracker::new(),
         }
     }
 
@@ -153,35 +164,52 @@ impl Connections {
 
     /// Keeps a new connection, or changes one. Uploads that run go on with what they began with.
     pub(crate) async fn save(&self, id: Option<&str>, draft: &Draft) -> Result<Connection, Error> {
-        let storage = draft.storage.cleaned()?;
+        let mut storage = draft.storage.cleaned()?;
+        if storage.region.is_empty() {
+            // A secret that is not at hand is no reason not to keep a changed name.
+            storage.region = match self.secret(&draft.secret).await {
+                Ok(secret) => self.settled(storage.clone(), secret).await?.0.region,
+                Err(_) => trial::PRESET_REGION.to_owned(),
+            };
+        }
         let id = match id {
             Some(id) => {
-                let before = self.store.one(id)?;
-                let secret = self.new_secret(id, &before, &storage, &draft.secret).await?;
-                let entry = self.store.set(id, &storage)?;
-                let kept = self.keep(id, storage.secret_in, secret.as_ref()).await;
-                if kept.is_err() {
-                    self.store.restore(id, entry)?;
-                }
-                kept?;
-                if before.secret_in != storage.secret_in {
-                    self.secrets.remove(id, before.secret_in).await?;
-                }
+                self.change(id, &storage, &draft.secret).await?;
                 id.to_owned()
             }
-            None => {
-                let secret = self.secret(&draft.secret).await?;
-                let id = self.store.add(&storage)?;
-                let kept = self.keep(&id, storage.secret_in, Some(&secret)).await;
-                if kept.is_err() {
-                    self.store.remove(&id)?;
-                }
-                kept?;
-                id
-            }
+            None => self.add(&storage, &draft.secret).await?,
         };
         self.opened().remove(&id);
-        Ok(self.seen(id, Stored::Known(storage)).await)
+        Ok(self.seen(id, Stored::Known(Box::new(storage))).await)
+    }
+
+    async fn add(&self, storage: &ObjectStorage, source: &SecretSource) -> Result<String, Error> {
+        let secret = self.secret(source).await?;
+        let id = self.store.add(storage)?;
+        match self.secrets.write(&id, storage.secret_in, &secret).await {
+            Ok(()) => Ok(id),
+            Err(error) => {
+                self.store.remove(&id)?;
+                Err(error)
+            }
+        }
+    }
+
+    async fn change(&self, id: &str, storage: &ObjectStorage, source: &SecretSource) -> Result<(), Error> {
+        let before = self.store.one(id)?;
+        let place = storage.secret_in;
+        let secret = self.new_secret(id, &before, storage, source).await?;
+        let entry = self.store.set(id, storage)?;
+        if let Some(secret) = secret
+            && let Err(error) = self.secrets.write(id, place, &secret).await
+        {
+            self.store.restore(id, entry)?;
+            return Err(error);
+        }
+        if before.secret_in != place {
+            self.secrets.remove(id, before.secret_in).await?;
+        }
+        Ok(())
     }
 
     /// The secret that a changed connection needs written: none where it stays where it is.
@@ -197,13 +225,6 @@ impl Connections {
             Ok(None)
         } else {
             self.secret(source).await.map(Some)
-        }
-    }
-
-    async fn keep(&self, id: &str, place: SecretPlace, secret: Option<&Secret>) -> Result<(), Error> {
-        match secret {
-            Some(secret) => self.secrets.write(id, place, secret).await,
-            None => Ok(()),
         }
     }
 
@@ -242,9 +263,67 @@ impl Connections {
         profiles::read(&self.profile_paths)
     }
 
-    /// A client as a draft describes it.
-    pub(crate) async fn drafted(&self, draft: &Draft) -> Result<S3, Error> {
-        draft.storage.client(self.secret(&draft.secret).await?)
+    /// Tries a connection step by step. Dropped before its end it goes on only to remove what it has written.
+    pub(crate) async fn test(
+        &self,
+        draft: &Draft,
+        environment: &dyn Environment,
+        observe: &(dyn Fn(&TestStep) + Sync),
+    ) -> Result<Vec<TestStep>, Error> {
+        let storage = draft.storage.cleaned_to_try()?;
+        let secret = self.secret(&draft.secret).await?;
+        let mut random = [0; 16];
+        environment.random(&mut random)?;
+        let trial = Trial {
+            storage: &storage,
+            client: &|storage| storage.client(secret.clone()),
+            key: format!("{PREFIX}{:032x}/test.raw", u128::from_be_bytes(random)),
+            now: &|| environment.now(),
+            observe,
+            tidying: &self.tidying,
+        };
+        trial.run().await
+    }
+
+    /// Waits until nothing of tests that were broken off is being removed any more.
+    pub(crate) async fn tidied(&self) {
+        self.tidying.close();
+        self.tidying.wait().await;
+    }
+
+    /// The buckets of a draft's account.
+    pub(crate) async fn buckets(&self, draft: &Draft) -> Result<Vec<String>, Error> {
+        Ok(self.drafted(draft).await?.1.buckets().await?)
+    }
+
+    /// Makes the bucket of a draft.
+    pub(crate) async fn create_bucket(&self, draft: &Draft) -> Result<(), Error> {
+        let (storage, client) = self.drafted(draft).await?;
+        if storage.bucket.is_empty() {
+            return Err(Error::new("connection_bucket_empty"));
+        }
+        if !cleaned::may_be_made(&storage.bucket) {
+            return Err(Error::new("s3_bucket_name_invalid").with("bucket", storage.bucket));
+        }
+        Ok(client.create_bucket().await?)
+    }
+
+    /// A client as a draft describes it, and what it describes.
+    async fn drafted(&self, draft: &Draft) -> Result<(ObjectStorage, S3), Error> {
+        let typed = draft.storage.cleaned_to_try()?;
+        let secret = self.secret(&draft.secret).await?;
+        self.settled(typed, secret).await
+    }
+
+    /// With its region, which is asked for where it was not typed.
+    async fn settled(&self, typed: ObjectStorage, secret: Secret) -> Result<(ObjectStorage, S3), Error> {
+        let client = typed.client(secret.clone())?;
+        if !typed.region.is_empty() {
+            return Ok((typed, client));
+        }
+        let storage = trial::settle_region(&typed, &client).await;
+        let client = storage.client(secret)?;
+        Ok((storage, client))
     }
 
     async fn secret(&self, source: &SecretSource) -> Result<Secret, Error> {
@@ -265,7 +344,7 @@ impl Connections {
                 name: storage.name.clone(),
                 regions: storage.image_regions.clone(),
                 needs: self.secrets.needs(&id, storage.secret_in).await.err(),
-                storage: Some(storage),
+                storage: Some(*storage),
                 id,
             },
             Stored::Strange(name, error) => Connection {

@@ -20,7 +20,7 @@ pub(super) struct Store {
 /// What the file says of one connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Stored {
-    Known(ObjectStorage),
+    Known(Box<ObjectStorage>),
     /// Of a newer program, or damaged by hand: what it is called, and why it cannot be used (`connection_unreadable`).
     Strange(String, Error),
 }
@@ -53,7 +53,7 @@ impl Store {
     /// Codes `connection_unknown`, `connection_unreadable`, `connections_unreadable`.
     pub(super) fn one(&self, id: &str) -> Result<ObjectStorage, Error> {
         match understood(id, self.read()?.remove(id).ok_or_else(|| unknown(id))?) {
-            Stored::Known(storage) => Ok(storage),
+            Stored::Known(storage) => Ok(*storage),
             Stored::Strange(_, error) => Err(error),
         }
     }
@@ -157,7 +157,7 @@ fn understood(id: &str, value: Value) -> Stored {
                 .with("cause", cause);
             Stored::Strange(name, error)
         },
-        Stored::Known,
+        |storage| Stored::Known(Box::new(storage)),
     )
 }
 
@@ -215,7 +215,7 @@ mod tests {
         assert_eq!(kept["openstack"], newer["openstack"]);
 
         let all = store.all().unwrap();
-        assert_eq!(all[&id], Stored::Known(changed));
+        assert_eq!(all[&id], Stored::Known(Box::new(changed)));
         let Stored::Strange(name, error) = &all["openstack"] else {
             panic!("{:?}", all["openstack"])
         };

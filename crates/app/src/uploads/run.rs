@@ -7,7 +7,11 @@ use lotse_transfer::{Claim, Job, JobState, Progress, Retry, SendErrorKind, Steer
 use uuid::Uuid;
 
 use super::{Inner, JobDetails, Stage, Uploads, failure};
-use crate::{Error, connections::OpenConnection, images};
+use crate::{
+    Error,
+    connections::{self, OpenConnection},
+    images,
+};
 
 /// How often the service is asked whether the image is ready.
 const POLL: Duration = Duration::from_millis(500);
@@ -56,6 +60,7 @@ impl<E: Into<Error>> From<E> for Stop {
         match error.code.as_str() {
             "cancelled" => Self::Stopped,
             "keystone_unauthorized" => Self::SignIn(error),
+            _ if connections::needs_somebody(&error) => Self::SignIn(error),
             _ => Self::Failed(error),
         }
     }

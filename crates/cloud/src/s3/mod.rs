@@ -11,6 +11,7 @@ mod pace;
 mod policy;
 mod public;
 mod reach;
+mod region;
 mod target;
 mod xml;
 
