@@ -1,4 +1,4 @@
-//! Runs the test of a connection: real calls, one step after the other; what it writes it removes again, whatever fails or whoever
+//! Runs the test of a connection: real calls, one step after the other. What it writes it removes again, whatever fails and whoever
 //! breaks it off.
 
 use std::{collections::BTreeMap, time::Duration};
@@ -7,7 +7,8 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use lotse_cloud::{PublicBy, Reached, S3};
 use lotse_transfer::{Target as _, TargetError};
-use tokio_util::task::TaskTracker;
+use tokio::sync::mpsc::{self, UnboundedSender};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use url::{Host, Url};
 
 use super::{ObjectStorage, TestOutcome, TestStep, TestStepKind};
@@ -94,24 +95,18 @@ impl Trial<'_> {
         {
             return Ok(steps.end());
         }
-        let mut object = Leftover {
+        let object = TestObject {
             client,
             key: self.key,
             by: storage.public_by,
-            published: false,
-            left: true,
-            tidying: self.tidying.clone(),
         };
-        let written = object.client.put(&object.key, Bytes::from_static(&[0; SIZE])).await;
-        let wrote = steps.take(TestStepKind::Write, outcome(written.map_err(Error::from), []));
-        if wrote {
-            let public = object.read_as_stranger().await;
-            steps.take(TestStepKind::PublicRead, outcome(public, []));
-        }
-        // Also after a failed write: the service may have done it and only its answer was lost.
-        let removed = object.remove().await;
-        if wrote {
-            steps.take(TestStepKind::Delete, outcome(removed, []));
+        // Dropped with this future: what goes on then only removes what was written.
+        let broken_off = CancellationToken::new();
+        let _guard = broken_off.clone().drop_guard();
+        let (tell, mut told) = mpsc::unbounded_channel();
+        self.tidying.spawn(object.come_and_go(tell, broken_off));
+        while let Some((kind, outcome)) = told.recv().await {
+            steps.take(kind, outcome);
         }
         Ok(steps.end())
     }
@@ -231,91 +226,86 @@ async fn bucket(storage: &ObjectStorage, client: &S3) -> TestOutcome {
     }
 }
 
-/// The object that a test has written. Dropped before it was removed, it is removed all the same.
-struct Leftover {
+/// The object that a test writes.
+struct TestObject {
     client: S3,
     key: String,
     by: PublicBy,
-    published: bool,
-    left: bool,
-    tidying: TaskTracker,
 }
 
-impl Leftover {
+impl TestObject {
+    /// Writes it, makes it public and private again, and removes it. In a task of its own: a request that is on its way when the test is
+    /// broken off may still be carried out, so that its end is waited for before the object is removed.
+    async fn come_and_go(self, tell: UnboundedSender<(TestStepKind, TestOutcome)>, broken_off: CancellationToken) {
+        // Nobody listens any more when it was broken off.
+        let tell = |kind, result| _ = tell.send((kind, outcome(result)));
+        let written = self.client.put(&self.key, Bytes::from_static(&[0; SIZE])).await;
+        let wrote = written.is_ok();
+        tell(TestStepKind::Write, written.map_err(Error::from));
+        if wrote && !broken_off.is_cancelled() {
+            let public = self.read_as_stranger(&broken_off).await;
+            tell(TestStepKind::PublicRead, public);
+        }
+        // Also after a failed write: the service may have done it and only its answer was lost.
+        let removed = self.remove().await;
+        if let Err(error) = &removed {
+            tracing::warn!(%error, "a test left its object in the bucket");
+        }
+        if wrote {
+            tell(TestStepKind::Delete, removed);
+        }
+    }
+
     /// Makes it public, reads it without signing in, closes it, and is refused.
-    async fn read_as_stranger(&mut self) -> Result<(), Error> {
-        self.published = true;
+    async fn read_as_stranger(&self, broken_off: &CancellationToken) -> Result<(), Error> {
         let published = self.client.publish(&self.key, self.by).await;
         published.map_err(|refused| no_public_access(refused, self.by))?;
         let size = u64::try_from(SIZE).unwrap_or_default();
-        let mut tries = TRIES;
-        while let Err(refused) = self.client.check_public(&self.key, size).await {
-            tries -= 1;
-            if tries == 0 {
-                return Err(refused.into());
+        for last in (0..TRIES).rev() {
+            match self.client.check_public(&self.key, size).await {
+                Ok(()) => break,
+                Err(refused) if last == 0 || broken_off.is_cancelled() => return Err(refused.into()),
+                Err(_) => tokio::time::sleep(PAUSE).await,
             }
-            tokio::time::sleep(PAUSE).await;
         }
         self.client.withdraw(&self.key, self.by).await?;
-        self.published = false;
-        for _ in 0..TRIES {
+        for last in (0..TRIES).rev() {
             if !self.client.is_public(&self.key).await? {
-                return Ok(());
+                break;
+            }
+            if last == 0 || broken_off.is_cancelled() {
+                return Err(Error::new("connection_still_public").with("key", &self.key));
             }
             tokio::time::sleep(PAUSE).await;
         }
-        Err(Error::new("connection_still_public").with("key", &self.key))
+        Ok(())
     }
 
     /// Removes it and whatever made it public, and looks whether it is gone.
-    async fn remove(mut self) -> Result<(), Error> {
-        let removed = remove(&self.client, &self.key, self.published.then_some(self.by)).await;
-        self.left = false;
-        removed
-    }
-}
-
-impl Drop for Leftover {
-    fn drop(&mut self) {
-        // Without a runtime the program is ending, and nothing can be asked of a service any more.
-        if self.left
-            && let Ok(runtime) = tokio::runtime::Handle::try_current()
-        {
-            let (client, key, by) = (self.client.clone(), self.key.clone(), self.published.then_some(self.by));
-            let removal = async move {
-                if let Err(error) = remove(&client, &key, by).await {
-                    tracing::warn!(%error, key, "the object of a test that was broken off is left in the bucket");
+    async fn remove(&self) -> Result<(), Error> {
+        let left_behind = || Error::new("connection_left_behind").with("key", &self.key);
+        for last in (0..TRIES).rev() {
+            let removed = async {
+                if self.by == PublicBy::BucketPolicy {
+                    // An object that is gone may still stand in the policy; a bucket whose policy cannot be changed has none of ours.
+                    match self.client.withdraw(&self.key, self.by).await {
+                        Err(refused) if refused.retryable() => return Err(refused),
+                        _ => {}
+                    }
                 }
+                self.client.delete(&self.key).await
             };
-            self.tidying.spawn_on(removal, &runtime);
-        }
-    }
-}
-
-async fn remove(client: &S3, key: &str, published: Option<PublicBy>) -> Result<(), Error> {
-    let bucket_and_key = |error: TargetError| Error::from(error).with("key", key);
-    for last in (0..TRIES).rev() {
-        let removed = async {
-            if published == Some(PublicBy::BucketPolicy) {
-                // An object that is gone may still stand in the policy.
-                client.withdraw(key, PublicBy::BucketPolicy).await?;
-            }
-            client.delete(key).await
-        };
-        match removed.await {
-            Ok(()) => break,
-            Err(error) if error.retryable() && last > 0 => tokio::time::sleep(PAUSE).await,
-            Err(error) if error.retryable() => return Err(bucket_and_key(error)),
-            Err(error) => {
-                tracing::warn!(code = error.code, key, "the object of a test could not be removed");
-                return Err(Error::new("connection_left_behind").with("key", key));
+            match removed.await {
+                Ok(()) => break,
+                Err(error) if error.retryable() && last > 0 => tokio::time::sleep(PAUSE).await,
+                Err(error) => return Err(left_behind().with("cause", error.code)),
             }
         }
-    }
-    match client.stored(key).await {
-        Ok(Some(_)) => Err(Error::new("connection_left_behind").with("key", key)),
-        // Who may not list is told 403 of what is not there.
-        Ok(None) | Err(_) => Ok(()),
+        match self.client.stored(&self.key).await {
+            Ok(Some(_)) => Err(left_behind()),
+            // Who may not list is told 403 of what is not there.
+            Ok(None) | Err(_) => Ok(()),
+        }
     }
 }
 
@@ -328,9 +318,9 @@ fn no_public_access(refused: TargetError, by: PublicBy) -> Error {
     error
 }
 
-fn outcome<const N: usize>(result: Result<(), Error>, params: [(&str, String); N]) -> TestOutcome {
+fn outcome(result: Result<(), Error>) -> TestOutcome {
     match result {
-        Ok(()) => passed(params),
+        Ok(()) => passed([]),
         Err(error) => TestOutcome::Failed(error),
     }
 }
