@@ -41,6 +41,7 @@ pub use uploads::{Hours, Upload, UploadRequest, UploadState, Uploads, upload_id}
 use std::{path::Path, sync::Arc};
 
 use connections::Connections;
+
 /// The engine of one process: connections, uploads and what they need. Cheap to clone.
 #[derive(Clone)]
 pub struct App {
@@ -178,11 +179,24 @@ impl App {
         self.connections.secret_places().await
     }
 
-    /// Unlocks the encrypted file of secrets for this process, or makes it where there is none. Takes about a second.
+    /// Unlocks the encrypted file of secrets for this process, or makes it where there is none, and goes on with the uploads that wait for
+    /// that. Takes about a second.
     ///
     /// # Errors
     /// Codes `passphrase_wrong`, `passphrase_too_short` for a new file, `secrets_file_*`.
     pub async fn unlock(&self, passphrase: &Secret) -> Result<(), Error> {
+        self.unlock_secrets(passphrase).await?;
+        let in_file = self.connections.with_secret_in(SecretPlace::File)?;
+        self.uploads
+            .resume_signed_in(|id| in_file.iter().any(|of| of == id))
+            .await
+    }
+
+    /// Unlocks the encrypted file of secrets, and leaves the uploads to whoever resumes them.
+    ///
+    /// # Errors
+    /// As [`App::unlock`].
+    pub async fn unlock_secrets(&self, passphrase: &Secret) -> Result<(), Error> {
         self.connections.unlock(passphrase).await
     }
 

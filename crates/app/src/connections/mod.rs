@@ -27,7 +27,7 @@ use self::{
     store::{Store, Stored},
     trial::Trial,
 };
-use crate::{Environment, Error, ProfilePaths, Profiles, SecretPlaces, profiles, secrets::Secrets};
+use crate::{Environment, Error, ProfilePaths, Profiles, SecretPlace, SecretPlaces, profiles, secrets::Secrets};
 
 /// Id of the practice cloud's connection.
 pub const PRACTICE: &str = "practice";
@@ -243,9 +243,22 @@ impl Connections {
     pub(crate) async fn sign_in(&self, id: &str, secret: &Secret) -> Result<(), Error> {
         let storage = self.store.one(id)?;
         let secret = cleaned::secret(secret)?;
-        self.secrets.write(id, storage.secret_in, &secret).await?;
+        match self.secrets.write(id, storage.secret_in, &secret).await {
+            // A keychain that is away just now is no reason to stop: this process knows the secret, the next one asks again.
+            Err(error) if storage.secret_in == SecretPlace::Keychain && needs_somebody(&error) => {
+                self.secrets.remember(id, secret);
+            }
+            written => written?,
+        }
         self.opened().remove(id);
         Ok(())
+    }
+
+    /// Ids of those whose secret is kept there.
+    pub(crate) fn with_secret_in(&self, place: SecretPlace) -> Result<Vec<String>, Error> {
+        let all = self.store.all()?.into_iter();
+        let of_place = |stored: &Stored| matches!(stored, Stored::Known(storage) if storage.secret_in == place);
+        Ok(all.filter(|(_, stored)| of_place(stored)).map(|(id, _)| id).collect())
     }
 
     /// Unlocks the encrypted file, or makes it.

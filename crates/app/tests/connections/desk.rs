@@ -105,7 +105,9 @@ impl Desk {
             access.s3_region.clone(),
         )?;
         let credentials = Credentials::new(&access.access_key, &access.secret_key);
-        let address = bucket.get_bucket_policy(Some(&credentials)).sign(Duration::from_mins(1));
+        let address = bucket
+            .get_bucket_policy(Some(&credentials))
+            .sign(Duration::from_mins(1));
         let answer = lotse_cloud::http_client()?.get(address).send().await?;
         let found = answer.status().is_success();
         let text = answer.text().await?;
