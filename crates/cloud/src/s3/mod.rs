@@ -23,10 +23,10 @@ use jiff::Timestamp;
 use lotse_transfer::{TargetError, TargetErrorKind};
 use reqwest::{Client, RequestBuilder};
 use rusty_s3::{
-    Bucket, Credentials, S3Action, UrlStyle,
+    Bucket, BucketError, Credentials, S3Action, UrlStyle,
     actions::{DeleteObject, PutObject},
 };
-use url::Url;
+use url::{Host, Url};
 
 use self::{
     buckets::name_invalid,
@@ -155,8 +155,15 @@ impl S3 {
         } else {
             config.region
         };
-        let bucket = Bucket::new(service.clone(), style, config.bucket, region)
-            .map_err(|cause| invalid().with("reason", &cause))?;
+        let by_name = matches!(service.host(), Some(Host::Domain(_)));
+        let bucket =
+            Bucket::new(service.clone(), style, config.bucket.clone(), region).map_err(|cause| match cause {
+                // The service's own address is one, and the bucket's name before it makes it none.
+                BucketError::ParseError(_) if by_name => {
+                    CloudError::new("s3_bucket_name_invalid").with("bucket", &config.bucket)
+                }
+                cause => invalid().with("reason", &cause),
+            })?;
         Ok(S3 {
             http,
             service,

@@ -119,8 +119,15 @@ fn an_endpoint_or_bucket_that_is_none_is_told_without_its_secret() {
             "https://s3.example?token=SECRET",
             "a:b",
             Addressing::VirtualHost,
-            "s3_endpoint_invalid",
+            "s3_bucket_name_invalid",
         ),
+        (
+            "https://s3.example",
+            "Upper",
+            Addressing::VirtualHost,
+            "s3_bucket_name_invalid",
+        ),
+        ("https://192.0.2.1", "b", Addressing::VirtualHost, "s3_endpoint_invalid"),
         ("https://s3.example", "..", Addressing::Path, "s3_bucket_name_invalid"),
     ] {
         let error = s3(endpoint, bucket, addressing).unwrap_err();
