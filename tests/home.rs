@@ -45,15 +45,34 @@ impl Home {
         })
     }
 
+    /// One where somebody is signed in, without a keychain.
+    ///
+    /// # Errors
+    /// When the session bus does not start.
+    pub fn with_session() -> Result<Home> {
+        let mut home = Home::new()?;
+        home.bus = Some(session_bus(&mut home.program("dbus-daemon"))?);
+        Ok(home)
+    }
+
     /// One where somebody is signed in and the keychain is unlocked.
     ///
     /// # Errors
     /// When session bus or keyring do not start.
     pub fn with_keychain() -> Result<Home> {
-        let mut home = Home::new()?;
-        home.bus = Some(session_bus(&mut home.program("dbus-daemon"))?);
-        home.keyring = Some(Keyring::start(|program| home.program(program))?);
+        let mut home = Home::with_session()?;
+        home.start_keychain()?;
         Ok(home)
+    }
+
+    /// Starts the keychain's daemon, unlocked; one that runs is ended first.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn start_keychain(&mut self) -> Result {
+        self.keyring = None;
+        self.keyring = Some(Keyring::start(|program| self.program(program))?);
+        Ok(())
     }
 
     /// Sets a variable for every program that is started from now on.

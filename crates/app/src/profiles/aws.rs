@@ -89,6 +89,9 @@ impl Files {
             return;
         };
         let name = unquoted(name).to_owned();
+        if name.is_empty() {
+            return;
+        }
         match kind {
             "profile" => self.profile(&name).config.update(section),
             "services" => {

@@ -5,6 +5,8 @@ mod aws;
 mod ini;
 mod paths;
 mod rclone;
+#[cfg(test)]
+mod tests;
 
 pub use paths::ProfilePaths;
 

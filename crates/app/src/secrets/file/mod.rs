@@ -6,8 +6,8 @@ mod sealed;
 mod tests;
 
 use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, Read, Write},
+    fs::{self, File},
+    io::{self, Read},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -16,7 +16,7 @@ use lotse_cloud::Secret;
 
 use self::sealed::{Content, Flaw, Key, WorkFactor};
 use super::{FileState, Keychain};
-use crate::Error;
+use crate::{Error, whole_file};
 
 /// Fewest characters of a new passphrase (NIST SP 800-63B, section 5.1.1.2).
 pub const LEAST_PASSPHRASE: usize = 8;
@@ -99,35 +99,17 @@ impl SecretsFile {
         Content::from_bytes(&bytes).map(Some).map_err(|flaw| self.flawed(flaw))
     }
 
-    /// Keeps other processes from writing until the answer is dropped. The file itself cannot be locked: it is replaced.
+    /// Keeps other processes from writing until the answer is dropped.
     fn writing(&self) -> Result<File, Error> {
-        let open = || -> io::Result<File> {
-            if let Some(folder) = self.path.parent() {
-                fs::create_dir_all(folder)?;
-            }
-            let lock = OpenOptions::new()
-                .create(true)
-                .truncate(false)
-                .write(true)
-                .open(self.path.with_extension("lock"))?;
-            lock.lock()?;
-            Ok(lock)
-        };
-        open().map_err(|cause| self.not_written(&cause))
+        let folder = self.path.parent().map_or(Ok(()), fs::create_dir_all);
+        folder
+            .and_then(|()| whole_file::alone(&self.path))
+            .map_err(|cause| self.not_written(&cause))
     }
 
     fn save(&self, content: Content) -> Result<(), Error> {
         let bytes = content.into_bytes().map_err(|flaw| self.flawed(flaw))?;
-        let write = || -> io::Result<()> {
-            let folder = self.path.parent().unwrap_or(Path::new("."));
-            // Only its owner may read it, from the beginning.
-            let mut beside = tempfile::Builder::new().prefix("secrets.").tempfile_in(folder)?;
-            beside.write_all(&bytes)?;
-            beside.as_file().sync_all()?;
-            beside.persist(&self.path).map_err(|error| error.error)?;
-            sync_folder(folder)
-        };
-        write().map_err(|cause| self.not_written(&cause))
+        whole_file::write(&self.path, &bytes).map_err(|cause| self.not_written(&cause))
     }
 
     fn not_written(&self, cause: &io::Error) -> Error {
@@ -204,14 +186,5 @@ impl Keychain for SecretsFile {
             return fs::remove_file(&self.path).map_err(|cause| self.not_written(&cause));
         }
         self.save(content)
-    }
-}
-
-/// So that the new name survives a loss of power. Windows has no such call, and writes names down by itself.
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    if cfg!(unix) {
-        File::open(folder)?.sync_all()
-    } else {
-        Ok(())
     }
 }

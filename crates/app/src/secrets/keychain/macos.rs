@@ -4,7 +4,7 @@ use apple_native_keyring_store::keychain;
 use keyring_core::{CredentialStore, Error as StoreError};
 use security_framework::base::Error as SecurityError;
 
-use super::{SERVICE, Store, Why};
+use super::{SERVICE, Store, Why, cause};
 
 pub(super) fn connect() -> Result<Store, StoreError> {
     Ok(keychain::Store::new()?)
@@ -28,14 +28,14 @@ pub(super) fn modifiers(_: &str) -> Vec<(&'static str, String)> {
 
 /// By the numbers of `SecBase.h`.
 pub(super) fn why(error: &StoreError) -> Why {
-    let (StoreError::PlatformFailure(cause) | StoreError::NoStorageAccess(cause)) = error else {
-        return Why::Failed;
+    let (StoreError::PlatformFailure(platform) | StoreError::NoStorageAccess(platform)) = error else {
+        return Why::Failed(cause(error));
     };
-    match cause.downcast_ref::<SecurityError>().map(|error| error.code()) {
+    match platform.downcast_ref::<SecurityError>().map(|error| error.code()) {
         // errSecNotAvailable, errSecNoSuchKeychain, errSecInvalidKeychain
-        Some(-25291 | -25294 | -25295) => Why::Unavailable,
+        Some(-25291 | -25294 | -25295) => Why::Unavailable(cause(error)),
         // errSecUserCanceled, errSecAuthFailed, errSecInteractionNotAllowed, errSecInteractionRequired
         Some(-128 | -25293 | -25308 | -25315) => Why::Locked,
-        _ => Why::Failed,
+        _ => Why::Failed(cause(error)),
     }
 }

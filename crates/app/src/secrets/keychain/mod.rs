@@ -39,14 +39,14 @@ const PERSON: Duration = Duration::from_mins(2);
 
 type Store = Arc<CredentialStore>;
 
-/// Why a store cannot be used, as the system tells it.
+/// Why a store did not do what it was asked for, with the cause as the system tells it.
 enum Why {
     /// Nothing there that keeps secrets.
-    Unavailable,
+    Unavailable(String),
     /// It is locked, and nobody unlocked it.
     Locked,
     /// Anything else.
-    Failed,
+    Failed(String),
 }
 
 /// The keychain of the system that the program runs on. Every call asks it anew: the daemon behind it may have been
@@ -187,9 +187,9 @@ fn remove_all(entries: &[Entry]) -> Result<(), StoreError> {
 
 fn failure(error: &StoreError) -> Error {
     match native::why(error) {
-        Why::Unavailable => Error::new("keychain_unavailable").with("cause", cause(error)),
+        Why::Unavailable(cause) => Error::new("keychain_unavailable").with("cause", cause),
         Why::Locked => Error::new("keychain_locked").retryable(),
-        Why::Failed => Error::new("keychain_failed").with("cause", cause(error)).retryable(),
+        Why::Failed(cause) => Error::new("keychain_failed").with("cause", cause).retryable(),
     }
 }
 

@@ -4,7 +4,7 @@ use keyring_core::{CredentialStore, Error as StoreError};
 use secret_service::{EncryptionType, Error as ServiceError, blocking::SecretService};
 use zbus_secret_service_keyring_store as store;
 
-use super::{SERVICE, Store, Why};
+use super::{SERVICE, Store, Why, cause};
 
 pub(super) fn connect() -> Result<Store, StoreError> {
     Ok(store::Store::new()?)
@@ -39,15 +39,15 @@ pub(super) fn modifiers(account: &str) -> Vec<(&'static str, String)> {
 }
 
 pub(super) fn why(error: &StoreError) -> Why {
-    let (StoreError::PlatformFailure(cause) | StoreError::NoStorageAccess(cause)) = error else {
-        return Why::Failed;
+    let (StoreError::PlatformFailure(platform) | StoreError::NoStorageAccess(platform)) = error else {
+        return Why::Failed(cause(error));
     };
-    match cause.downcast_ref::<ServiceError>() {
+    match platform.downcast_ref::<ServiceError>() {
         Some(ServiceError::Locked | ServiceError::Prompt | ServiceError::PromptDisconnected) => Why::Locked,
-        // No keyring that new secrets go into by default.
-        Some(ServiceError::NoResult | ServiceError::Unavailable) => Why::Unavailable,
+        Some(ServiceError::NoResult) => Why::Unavailable("no default keyring".to_owned()),
+        Some(ServiceError::Unavailable) => Why::Unavailable(cause(error)),
         // https://specifications.freedesktop.org/secret-service-spec/latest/errors.html
         Some(error) if error.to_string().contains("org.freedesktop.Secret.Error.IsLocked") => Why::Locked,
-        _ => Why::Failed,
+        _ => Why::Failed(cause(error)),
     }
 }

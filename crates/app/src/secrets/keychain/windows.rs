@@ -3,7 +3,7 @@
 use keyring_core::{CredentialStore, Error as StoreError};
 use windows_native_keyring_store as store;
 
-use super::{Store, Why, entry};
+use super::{Store, Why, cause, entry};
 
 pub(super) fn connect() -> Result<Store, StoreError> {
     // As it is shown: `ccloud@imagelotse`.
@@ -33,7 +33,7 @@ pub(super) fn modifiers(_: &str) -> Vec<(&'static str, String)> {
 /// network: `ERROR_NO_SUCH_LOGON_SESSION`).
 pub(super) fn why(error: &StoreError) -> Why {
     match error {
-        StoreError::NoStorageAccess(_) => Why::Unavailable,
-        _ => Why::Failed,
+        StoreError::NoStorageAccess(_) => Why::Unavailable(cause(error)),
+        _ => Why::Failed(cause(error)),
     }
 }
