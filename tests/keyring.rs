@@ -32,26 +32,48 @@ impl Keyring {
         let script = "printf %s \"$1\" | exec gnome-keyring-daemon --foreground --unlock --components=secrets";
         daemon.args(["-c", script, "sh", PASSWORD]);
         let daemon = Process::start(&daemon)?;
-        // Unlocked is what it says of the collection that new secrets go to.
-        let limit = Instant::now() + STARTS_WITHIN;
-        loop {
+        let ask = |destination: &str, words: &[&str]| {
             let mut ask = command("dbus-send");
-            ask.args([
-                "--session",
-                "--print-reply=literal",
-                "--dest=org.freedesktop.secrets",
-                "/org/freedesktop/secrets/aliases/default",
-                "org.freedesktop.DBus.Properties.Get",
-                "string:org.freedesktop.Secret.Collection",
-                "string:Locked",
-            ]);
-            match process::output(&mut ask) {
-                Ok(answer) if answer.contains("false") => return Ok(Keyring { _process: daemon }),
-                answer if Instant::now() > limit => {
-                    return Err(format!("the keyring is not unlocked: {answer:?}").into());
-                }
-                _ => std::thread::sleep(Duration::from_millis(50)),
-            }
+            ask.args(["--session", "--print-reply=literal", &format!("--dest={destination}")]);
+            process::output(ask.args(words))
+        };
+        // A question to a daemon that is not there yet would make the bus start one of its own, which stays locked.
+        let is_there = || {
+            ask(
+                "org.freedesktop.DBus",
+                &[
+                    "/org/freedesktop/DBus",
+                    "org.freedesktop.DBus.NameHasOwner",
+                    "string:org.freedesktop.secrets",
+                ],
+            )
+        };
+        until(is_there, "true")?;
+        // Unlocked is what it says of the collection that new secrets go to.
+        let is_locked = || {
+            ask(
+                "org.freedesktop.secrets",
+                &[
+                    "/org/freedesktop/secrets/aliases/default",
+                    "org.freedesktop.DBus.Properties.Get",
+                    "string:org.freedesktop.Secret.Collection",
+                    "string:Locked",
+                ],
+            )
+        };
+        until(is_locked, "false")?;
+        Ok(Keyring { _process: daemon })
+    }
+}
+
+/// Asks until the answer says so.
+fn until(ask: impl Fn() -> Result<String>, wanted: &str) -> Result {
+    let limit = Instant::now() + STARTS_WITHIN;
+    loop {
+        match ask() {
+            Ok(answer) if answer.contains(wanted) => return Ok(()),
+            answer if Instant::now() > limit => return Err(format!("the keyring does not start: {answer:?}").into()),
+            _ => std::thread::sleep(Duration::from_millis(50)),
         }
     }
 }

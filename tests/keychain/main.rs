@@ -55,7 +55,10 @@ impl Drop for User {
 fn service(home: &Home, path: &str, words: &[&str]) -> Result<String> {
     let mut command = home.program("dbus-send");
     command.args(["--session", "--print-reply=literal", "--dest=org.freedesktop.secrets"]);
-    let output = command.arg(format!("/org/freedesktop/secrets{path}")).args(words).output()?;
+    let output = command
+        .arg(format!("/org/freedesktop/secrets{path}"))
+        .args(words)
+        .output()?;
     Ok(String::from_utf8(output.stdout)?)
 }
 
@@ -110,7 +113,11 @@ fn an_entry_says_whose_it_is() -> Result {
             ],
         )
     };
-    assert!(of_item("Label")?.contains("Imagelotse: ccloud"), "{}", of_item("Label")?);
+    assert!(
+        of_item("Label")?.contains("Imagelotse: ccloud"),
+        "{}",
+        of_item("Label")?
+    );
     let attributes = of_item("Attributes")?;
     assert!(
         attributes.contains("imagelotse") && attributes.contains("ccloud"),
@@ -122,9 +129,18 @@ fn an_entry_says_whose_it_is() -> Result {
 #[test]
 fn a_computer_without_a_bus_has_no_keychain() -> Result {
     let mut user = User::of(&Home::new()?)?;
-    for question in ["works", "has ccloud", "read ccloud", "write ccloud s3cr3t", "remove ccloud"] {
+    for question in [
+        "works",
+        "has ccloud",
+        "read ccloud",
+        "write ccloud s3cr3t",
+        "remove ccloud",
+    ] {
         let answer = user.ask(question)?;
-        assert!(answer.starts_with("keychain_unavailable cause="), "{question}: {answer}");
+        assert!(
+            answer.starts_with("keychain_unavailable cause="),
+            "{question}: {answer}"
+        );
     }
     Ok(())
 }

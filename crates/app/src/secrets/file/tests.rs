@@ -142,14 +142,14 @@ fn a_damaged_file_is_told_from_a_wrong_passphrase_and_left_as_it_is() -> Result<
             .step_by(7)
             .filter(|at| !whole[*at].is_ascii_whitespace())
             .map(|at| {
-                let mut damaged = whole.clone();
-                damaged[at] ^= 1;
-                damaged
+                let mut broken = whole.clone();
+                broken[at] ^= 1;
+                broken
             }),
     );
-    for damaged in damages {
-        fs::write(&file.path, &damaged).unwrap();
-        let shown = String::from_utf8_lossy(&damaged);
+    for broken in damages {
+        fs::write(&file.path, &broken).unwrap();
+        let shown = String::from_utf8_lossy(&broken);
         let told = [
             code(process(&folder).unlock(&secret(PASSPHRASE))),
             code(file.read("ccloud")),
@@ -160,7 +160,7 @@ fn a_damaged_file_is_told_from_a_wrong_passphrase_and_left_as_it_is() -> Result<
             told.iter().all(|code| code == "secrets_file_damaged"),
             "{told:?} of {shown}"
         );
-        assert_eq!(fs::read(&file.path).unwrap(), damaged);
+        assert_eq!(fs::read(&file.path).unwrap(), broken);
     }
     fs::write(&file.path, &whole).unwrap();
     assert_eq!(
