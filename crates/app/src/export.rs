@@ -59,7 +59,8 @@ pub fn export(
     }
 }
 
-fn worded(image: &ImageDetails) -> ImageWords<'_> {
+/// The details as words.
+pub(crate) fn worded(image: &ImageDetails) -> ImageWords<'_> {
     ImageWords {
         name: &image.name,
         distribution: image.distribution.title().unwrap_or_default(),

@@ -1,6 +1,7 @@
 //! Sentences in German and English from `ui/messages`, and a report put into words. Prints nothing and knows no terminal.
 
 mod catalogue;
+mod date;
 mod docs;
 mod explain;
 mod html;
@@ -15,11 +16,12 @@ mod worded;
 mod wrap;
 
 pub use catalogue::{Language, Text};
+pub use date::date;
 pub use docs::requirements_page;
 pub use explain::{RulePage, close_codes, rule};
 pub use html::html;
 pub use json::json;
-pub use mail::{ADDRESS, ImageWords, LONGEST_LINK, Mail, mail};
+pub use mail::{ADDRESS, ImageWords, LONGEST_LINK, LinkWords, Mail, link_mail, mail};
 pub use plain::plain;
 pub use script::script;
 pub use text::{Tone, WIDTH, text, text_painted};

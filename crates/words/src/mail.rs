@@ -1,10 +1,11 @@
 //! A mail about an image, drafted: to centron, with the image's details and what was found in short.
 
+use jiff::Zoned;
 use lotse_requirements::Report;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::{
-    Language, Text, WordedReport,
+    Language, Text, WordedReport, date,
     plain::plain_report,
     text::sign,
     worded::{format, virtual_size},
@@ -35,6 +36,19 @@ pub struct ImageWords<'a> {
     pub notes: &'a str,
 }
 
+/// An image that lies ready to be fetched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LinkWords<'a> {
+    /// Its address, of ASCII characters alone.
+    pub url: &'a str,
+    /// Name of the file without its folder.
+    pub file: &'a str,
+    /// Bytes.
+    pub size: u64,
+    /// Until when the address works at the latest, in the person's time zone.
+    pub until: &'a Zoned,
+}
+
 /// A mail that is not sent yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mail {
@@ -49,17 +63,29 @@ pub struct Mail {
 /// Drafts a mail about an image. It is as long as its [`link`](Mail::link) may be: findings that have no place any more are
 /// counted, then notes are cut, then everything else.
 pub fn mail(report: &Report, image: Option<ImageWords>, language: Language) -> Mail {
+    drafted(Some(report), None, image.unwrap_or_default(), language)
+}
+
+/// Drafts a mail about an image that lies ready at an address, with what was found in it if it could be checked. As short as [`mail`],
+/// unless the address alone is too long: that is never cut.
+pub fn link_mail(link: LinkWords, image: ImageWords, report: Option<&Report>, language: Language) -> Mail {
+    drafted(report, Some(link), image, language)
+}
+
+fn drafted(report: Option<&Report>, link: Option<LinkWords>, image: ImageWords, language: Language) -> Mail {
     let text = &Text::new(language);
-    let report = &plain_report(report);
-    let worded = WordedReport::with(text, report);
+    let report = report.map(plain_report);
+    let worded = report.as_ref().map(|report| WordedReport::with(text, report));
     let problems: Vec<String> = worded
-        .problems()
+        .iter()
+        .flat_map(WordedReport::problems)
         .map(|finding| format!("{} {}: {}", sign(finding.status), finding.title, finding.sentence))
         .collect();
     let mut draft = Draft {
         text,
-        report,
-        worded: &worded,
+        report: report.as_ref(),
+        verdict: worded.as_ref().map(|worded| worded.verdict_word.as_str()),
+        link,
         image,
         problems: &problems,
         told: problems.len(),
@@ -84,9 +110,10 @@ const DETAIL: usize = 80;
 /// A body of which parts can be left out.
 struct Draft<'a> {
     text: &'a Text,
-    report: &'a Report,
-    worded: &'a WordedReport,
-    image: Option<ImageWords<'a>>,
+    report: Option<&'a Report>,
+    verdict: Option<&'a str>,
+    link: Option<LinkWords<'a>>,
+    image: ImageWords<'a>,
     problems: &'a [String],
     /// So many of the problems are told, the rest counted.
     told: usize,
@@ -115,49 +142,74 @@ impl Draft<'_> {
     }
 
     fn subject(&self) -> String {
-        let name = shortened(&self.report.source.name, self.detail);
+        let name = shortened(&self.file().0, self.detail);
         self.text
             .with("mail_subject", [("name", &name as &dyn std::fmt::Display)])
     }
 
+    /// Name and size.
+    fn file(&self) -> (String, u64) {
+        match (self.report, &self.link) {
+            (Some(Report { source, .. }), _) => (source.name.clone(), source.size),
+            (None, Some(link)) => (link.file.to_owned(), link.size),
+            (None, None) => Default::default(),
+        }
+    }
+
     fn body(&self) -> String {
-        let Self { text, worded, .. } = self;
-        let mut lines = vec![text.get("mail_greeting"), String::new(), text.get("mail_about")];
+        let Self { text, .. } = self;
+        let about = match self.link {
+            Some(_) => "mail_import",
+            None => "mail_about",
+        };
+        let mut lines = vec![text.get("mail_greeting"), String::new(), text.get(about)];
         lines.extend(
             self.details()
                 .into_iter()
                 .map(|(label, value)| format!("{}: {value}", text.get(label))),
         );
-        lines.extend([
-            String::new(),
-            text.with(
-                "mail_verdict",
-                [("verdict", &worded.verdict_word as &dyn std::fmt::Display)],
-            ),
-        ]);
+        if let Some(link) = &self.link {
+            let until = date(text.language(), link.until);
+            lines.extend([
+                String::new(),
+                // On a line of its own, where every mail program makes a link of it.
+                text.get("mail_link").trim_end().to_owned(),
+                link.url.to_owned(),
+                text.with("mail_until", [("until", &until as &dyn std::fmt::Display)]),
+            ]);
+        }
+        if let Some(verdict) = &self.verdict {
+            lines.extend([
+                String::new(),
+                text.with("mail_verdict", [("verdict", verdict as &dyn std::fmt::Display)]),
+            ]);
+        }
         lines.extend(self.problems.iter().take(self.told).cloned());
         let left = self.problems.len().saturating_sub(self.told);
         if left > 0 {
             lines.push(text.with("mail_more", [("count", &left as &dyn std::fmt::Display)]));
         }
-        lines.extend([String::new(), text.get("mail_link"), String::new()]);
+        if self.link.is_none() {
+            lines.extend([String::new(), text.get("mail_link")]);
+        }
+        lines.push(String::new());
         lines.join("\n")
     }
 
     /// Label and value; what is not given has no line.
     fn details(&self) -> Vec<(&'static str, String)> {
-        let source = &self.report.source;
-        let image = self.image.unwrap_or_default();
-        let system = self.report.os.as_ref().and_then(|os| os.name.clone());
+        let (image, (file, size)) = (self.image, self.file());
+        let of_report = |words: fn(&Text, &Report) -> String| self.report.map(|report| words(self.text, report));
+        let system = of_report(|_, report| report.os.as_ref().and_then(|os| os.name.clone()).unwrap_or_default());
         let notes = shortened(image.notes, self.notes);
         let given = [
             ("mail_name", image.name.to_owned()),
-            ("mail_file", source.name.clone()),
+            ("mail_file", file),
             ("mail_distribution", image.distribution.to_owned()),
             ("report_fact_system", system.unwrap_or_default()),
-            ("report_fact_size", self.text.bytes(source.size)),
-            ("report_fact_format", format(self.text, self.report)),
-            ("report_fact_virtual_size", virtual_size(self.text, self.report)),
+            ("report_fact_size", self.text.bytes(size)),
+            ("report_fact_format", of_report(format).unwrap_or_default()),
+            ("report_fact_virtual_size", of_report(virtual_size).unwrap_or_default()),
             ("mail_region", image.region.to_owned()),
             ("mail_tags", image.tags.join(" ")),
         ]
@@ -262,6 +314,47 @@ mod tests {
             for image in [None, Some(described(&tags, &notes))] {
                 let link = mail(&report, image, Language::German).link();
                 assert!(link.len() <= LONGEST_LINK, "{}", link.len());
+            }
+        }
+    }
+
+    fn until() -> Zoned {
+        "2026-11-29T14:05:00+01:00[Europe/Berlin]".parse().unwrap()
+    }
+
+    #[test]
+    fn the_link_to_an_image_that_lies_ready_is_in_the_mail_whole() {
+        let tags = ["web".to_owned()];
+        // As long as it can be: a host name of 253 characters, a bucket's of 63, a key's name of 120 bytes outside of ASCII.
+        let longest = format!(
+            "https://{}.example.org/{}/imagelotse/{}/{}.qcow2",
+            "h".repeat(241),
+            "b".repeat(63),
+            "0".repeat(32),
+            "%C3%BC".repeat(57)
+        );
+        let report = sample::nocloud_first();
+        for url in ["https://s3.example.org/bucket/imagelotse/00/b%C3%BCro.qcow2", &longest] {
+            for report in [Some(&report), None] {
+                for language in Language::ALL {
+                    let notes = "Notiz ".repeat(2_000);
+                    let link = LinkWords {
+                        url,
+                        file: "debian-12.qcow2",
+                        size: 5_000_000_000,
+                        until: &until(),
+                    };
+                    let mail = link_mail(link, described(&tags, &notes), report, language);
+                    let (_, _, body) = read(&mail.link());
+                    assert!(body.lines().any(|line| line == url), "on a line of its own:\n{body}");
+                    assert!(body.contains("14:05"), "until when it works:\n{body}");
+                    assert_eq!(
+                        body.contains("Imagelotse"),
+                        report.is_some(),
+                        "the check's result:\n{body}"
+                    );
+                    assert!(mail.link().len() <= LONGEST_LINK, "{}", mail.link().len());
+                }
             }
         }
     }

@@ -18,6 +18,7 @@ use lotse_cloud::{Addressing, KeystoneConfig, OpenStack, PublicBy, S3, S3Config,
 use lotse_practice_cloud::PracticeCloud;
 use tokio::sync::OnceCell;
 use tokio_util::task::TaskTracker;
+use url::Url;
 
 pub use self::{
     storage::{Draft, ObjectStorage, SecretSource},
@@ -148,6 +149,28 @@ impl Connections {
             all.push(self.seen(id, stored).await);
         }
         Ok(all)
+    }
+
+    /// The ids of all of them.
+    pub(crate) fn ids(&self) -> Result<Vec<String>, Error> {
+        let kept = self.store.all()?;
+        Ok(std::iter::once(PRACTICE.to_owned()).chain(kept.into_keys()).collect())
+    }
+
+    /// The address of an object for whoever may read it without a key. Needs no secret.
+    pub(crate) async fn address(&self, id: &str, key: &str) -> Result<Url, Error> {
+        if id == PRACTICE {
+            return Ok(self.open(id).await?.staging.object_url(key));
+        }
+        Ok(self.store.one(id)?.client(Secret::new(String::new()))?.object_url(key))
+    }
+
+    /// The address of the panel, where the person told it.
+    pub(crate) fn panel(&self, id: &str) -> Result<Option<Url>, Error> {
+        if id == PRACTICE {
+            return Ok(None);
+        }
+        Ok(self.store.one(id)?.panel)
     }
 
     /// One of them; the practice cloud needs nothing.

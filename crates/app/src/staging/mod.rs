@@ -1,5 +1,10 @@
 //! Staging objects: what stands in an object storage until ccloud³ has imported it, and the hand-over to the person who does that.
 
+mod hand_over;
+mod list;
+mod object;
+mod tidy;
+
 use jiff::Timestamp;
 use lotse_transfer::JobId;
 use url::Url;

@@ -1,9 +1,13 @@
 //! Uploads as a person sees them: start, follow, pause, resume, cancel. The journal is the truth; this process adds what
 //! only it knows: which uploads it is working on, whose turn it is, and how fast.
 
+mod clean;
 mod hours;
+mod image;
+mod key;
 mod oversee;
 mod run;
+mod stage;
 mod turns;
 
 use std::{
@@ -23,10 +27,13 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 pub use hours::Hours;
+pub(crate) use key::{PREFIX, name_in};
 
 use self::turns::Turns;
 use crate::{
-    Distribution, Environment, Error, ImageDetails, Settings, TimeLeft, connections::Connections, rate::Rate,
+    Distribution, Environment, Error, ImageDetails, Settings, TimeLeft,
+    connections::{Connections, needs_somebody},
+    rate::Rate,
     settings::SettingsFile,
 };
 
@@ -128,19 +135,20 @@ enum Stage {
 /// The uploads of one process over one journal. Cheap to clone.
 #[derive(Clone)]
 pub struct Uploads {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
-struct Inner {
-    journal: Journal,
-    connections: Arc<Connections>,
-    environment: Arc<dyn Environment>,
+/// What all clones of [`Uploads`] share.
+pub(crate) struct Inner {
+    pub(crate) journal: Journal,
+    pub(crate) connections: Arc<Connections>,
+    pub(crate) environment: Arc<dyn Environment>,
     settings: SettingsFile,
     running: Mutex<HashMap<JobId, Running>>,
     turns: Arc<Turns>,
     throttle: Throttle,
     overseen: AtomicBool,
-    changed: watch::Sender<()>,
+    pub(crate) changed: watch::Sender<()>,
 }
 
 impl Uploads {
@@ -172,7 +180,8 @@ impl Uploads {
     pub async fn start(&self, request: &UploadRequest) -> Result<Upload, Error> {
         let details = request.details.cleaned()?;
         let source = SourceIdentity::of(&request.path)?;
-        let disk_format = disk_format(&lotse_disk::identify(&FileSource::open(&request.path)?)?)?;
+        let container = lotse_disk::identify(&FileSource::open(&request.path)?)?;
+        let disk_format = disk_format(&container)?;
         let connection = self.inner.connections.open(&request.connection).await?;
         // ccloud³ tells its regions to nobody but a person in its panel.
         if let Some(openstack) = &connection.openstack
@@ -182,7 +191,7 @@ impl Uploads {
         }
         let part_size = lotse_transfer::part_size(source.size, &connection.staging.limits())?;
         let new = NewJob {
-            key: self.staging_key(&source.path)?,
+            key: self.staging_key(&source.path, &container)?,
             source,
             connection: request.connection.clone(),
             part_size,
@@ -332,19 +341,20 @@ impl Uploads {
         self.stop(id).await;
         let (claim, job) = self.claim(id).await?;
         // It may have become an image of another format.
+        let container = lotse_disk::identify(&FileSource::open(&job.source.path)?)?;
         let details = JobDetails {
             image: image_details(&job),
-            disk_format: disk_format(&lotse_disk::identify(&FileSource::open(&job.source.path)?)?)?,
+            disk_format: disk_format(&container)?,
         };
         let connection = self.inner.connections.open(&job.connection).await?;
-        run::clean_up(&self.inner, &job).await?;
+        clean::clean_up(&self.inner, &job).await?;
         let retry = Retry::default();
         lotse_transfer::start_anew(
             &self.inner.journal,
             &connection.staging,
             &claim,
             &job,
-            &self.staging_key(&job.source.path)?,
+            &self.staging_key(&job.source.path, &container)?,
             &details.to_json()?,
             &retry,
         )
@@ -361,8 +371,12 @@ impl Uploads {
         self.stop(id).await;
         let (claim, job) = self.claim(id).await?;
         let found = job.source.at(path)?;
-        self.inner.journal.relocate(id, &found.path)?;
+        let job = self.inner.journal.relocate(id, &found.path)?;
         drop(claim);
+        if job.state == JobState::Staged {
+            // It has arrived: the file is only looked at once more for the mail.
+            return Ok(self.seen(&job));
+        }
         self.begin(id).await
     }
 
@@ -387,16 +401,20 @@ impl Uploads {
     ///
     /// # Errors
     /// Codes `upload_unknown`, `upload_final`, `upload_busy_elsewhere`; `cancel_incomplete` when the service could not
-    /// be cleaned up: the upload then stands at failed and can be cancelled again.
+    /// be cleaned up, `secret_needed` and its like when somebody must sign in for that: the upload then stands at failed, or as ready
+    /// as it was, and can be cancelled again.
     pub async fn cancel(&self, id: JobId) -> Result<Upload, Error> {
         self.stop(id).await;
         let (_claim, job) = self.claim(id).await?;
-        let cancelled = match run::clean_up(&self.inner, &job).await {
+        let cancelled = match clean::clean_up(&self.inner, &job).await {
             Ok(()) => Ok(self.inner.journal.advance(id, JobState::Cancelled)?),
             Err(cause) => {
-                let error = Error::new("cancel_incomplete").with("cause", cause.code).retryable();
-                self.inner.journal.fail(id, &failure(&error))?;
-                Err(error)
+                let error = Error::new("cancel_incomplete").with("cause", &cause.code).retryable();
+                // One that stands ready goes on doing so.
+                if job.state != JobState::Staged {
+                    self.inner.journal.fail(id, &failure(&error))?;
+                }
+                Err(if needs_somebody(&cause) { cause } else { error })
             }
         };
         self.inner.changed.send_replace(());
@@ -536,7 +554,7 @@ impl Uploads {
     }
 
     /// Takes the upload for this process, and reads what the process that had it before may have written meanwhile.
-    async fn claim(&self, id: JobId) -> Result<(Claim, Job), Error> {
+    pub(crate) async fn claim(&self, id: JobId) -> Result<(Claim, Job), Error> {
         self.job(id)?;
         // Whoever lists uploads tries each lock for a moment; only a lock that stays is somebody's.
         for _ in 0..10 {
@@ -553,18 +571,18 @@ impl Uploads {
         Err(Error::new("upload_busy_elsewhere").retryable())
     }
 
-    fn job(&self, id: JobId) -> Result<Job, Error> {
+    pub(crate) fn job(&self, id: JobId) -> Result<Job, Error> {
         self.inner.journal.job(id)?.ok_or_else(|| Error::new("upload_unknown"))
     }
 
-    /// 128 random bits, so that nobody finds the object while it is public, and the file's name with its ending.
-    fn staging_key(&self, path: &Path) -> Result<String, Error> {
+    /// With 128 random bits, so that nobody finds the object while it is public.
+    fn staging_key(&self, path: &Path, container: &Container) -> Result<String, Error> {
         let mut bytes = [0; 16];
         self.inner.environment.random(&mut bytes)?;
-        Ok(format!("{:032x}/{}", u128::from_be_bytes(bytes), file_name(path)))
+        Ok(key::staging_key(u128::from_be_bytes(bytes), path, container))
     }
 
-    fn seen(&self, job: &Job) -> Upload {
+    pub(crate) fn seen(&self, job: &Job) -> Upload {
         let running = self.running();
         let here = running.get(&job.id);
         // These wait for somebody, not for a process.
@@ -638,14 +656,14 @@ fn disk_format(container: &Container) -> Result<String, Error> {
     }
 }
 
-fn file_name(path: &Path) -> String {
+pub(crate) fn file_name(path: &Path) -> String {
     path.file_name()
         .map(|name| name.to_string_lossy().into_owned())
         .unwrap_or_default()
 }
 
 /// What was asked for; a row of a newer version that cannot be read still shows under its file's name.
-fn image_details(job: &Job) -> ImageDetails {
+pub(crate) fn image_details(job: &Job) -> ImageDetails {
     serde_json::from_str(&job.details).map_or_else(
         |_| ImageDetails {
             name: file_name(&job.source.path),

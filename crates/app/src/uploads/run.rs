@@ -1,20 +1,11 @@
-//! One upload's way, from its first part to the finished image; and back, when it is cancelled.
+//! One upload's way, from its first part to its end: an image, or an object that stands ready for a person's import.
 
 use std::{future::Future, pin::pin, time::Duration};
 
-use lotse_cloud::{Glance, NewImage};
-use lotse_transfer::{Claim, Job, JobState, Progress, Retry, SendErrorKind, Steering, abort, send};
-use uuid::Uuid;
+use lotse_transfer::{Claim, Job, JobState, Progress, SendErrorKind, Steering, send};
 
-use super::{Inner, JobDetails, Stage, Uploads, failure};
-use crate::{
-    Error,
-    connections::{self, OpenConnection},
-    images,
-};
-
-/// How often the service is asked whether the image is ready.
-const POLL: Duration = Duration::from_millis(500);
+use super::{Stage, Uploads, failure, image, stage};
+use crate::{Error, connections::needs_somebody};
 
 /// Longest wait before a service that could not be reached is asked again.
 const LONGEST_WAIT: Duration = Duration::from_mins(2);
@@ -45,8 +36,8 @@ pub(super) async fn run(uploads: Uploads, job: Job, claim: Claim, steering: Stee
     uploads.inner.changed.send_replace(());
 }
 
-/// Why the work ended before the image was there.
-enum Stop {
+/// Why the work ended before its end.
+pub(super) enum Stop {
     /// By whoever steers.
     Stopped,
     /// Somebody must sign in.
@@ -59,38 +50,27 @@ impl<E: Into<Error>> From<E> for Stop {
         let error = error.into();
         match error.code.as_str() {
             "cancelled" => Self::Stopped,
-            "keystone_unauthorized" => Self::SignIn(error),
-            _ if connections::needs_somebody(&error) => Self::SignIn(error),
+            "keystone_unauthorized" | "s3_invalid_key" | "s3_signature" => Self::SignIn(error),
+            _ if needs_somebody(&error) => Self::SignIn(error),
             _ => Self::Failed(error),
         }
     }
 }
 
 async fn work(uploads: &Uploads, job: &Job, claim: &Claim, steering: &Steering) -> Result<(), Stop> {
-    let inner = &*uploads.inner;
-    let image = if let Some(image) = &job.image_id {
-        uploads.enter(job, &Stage::Working);
-        image.clone()
-    } else {
+    if job.image_id.is_none() {
         send_in_turn(uploads, job, claim, steering).await?;
-        // Chosen and written down before the service hears of it, so that a crash cannot leave an image nobody knows.
-        let image = new_image_id(inner)?;
-        inner.journal.set_image(job.id, &image)?;
-        image
-    };
-    let job = uploads.job(job.id)?;
-    if job.state != JobState::Importing {
-        inner.journal.advance(job.id, JobState::Importing)?;
     }
-    inner.changed.send_replace(());
-    let connection = patiently(uploads, &job, steering, || inner.connections.open(&job.connection)).await?;
-    patiently(uploads, &job, steering, || import(&connection, &job, &image, steering)).await?;
-    patiently(uploads, &job, steering, || async {
-        Ok::<_, Error>(connection.staging.delete(&job.key).await?)
+    uploads.enter(job, &Stage::Working);
+    let job = uploads.job(job.id)?;
+    let connection = patiently(uploads, &job, steering, || {
+        uploads.inner.connections.open(&job.connection)
     })
     .await?;
-    inner.journal.advance(job.id, JobState::Done)?;
-    Ok(())
+    match &connection.openstack {
+        Some(openstack) => image::make(uploads, &job, &connection, openstack, steering).await,
+        None => stage::stage(uploads, &job, &connection, steering).await,
+    }
 }
 
 /// Sends the file when it is its turn. Where the hours end meanwhile it stops, and waits for its turn anew.
@@ -134,7 +114,7 @@ async fn send_now(uploads: &Uploads, job: &Job, claim: &Claim, steering: &Steeri
 }
 
 /// Does what asks a service until it answers, however long that takes: what it did not answer is asked again.
-async fn patiently<T, F>(
+pub(super) async fn patiently<T, F>(
     uploads: &Uploads,
     job: &Job,
     steering: &Steering,
@@ -154,7 +134,7 @@ where
                 uploads.enter(job, &Stage::Working);
                 return Ok(answer);
             }
-            Err(error) if error.retryable && error.code != "cancelled" => error,
+            Err(error) if error.retryable && error.code != "cancelled" && !needs_somebody(&error) => error,
             Err(error) => return Err(error.into()),
         };
         tracing::warn!(job = %job.id.0, %error, ?wait, "the service did not answer as it should, asking again");
@@ -175,73 +155,4 @@ fn observe(uploads: &Uploads, job: &Job, progress: Progress) {
             .observe(uploads.inner.environment.now(), progress.acknowledged);
     }
     uploads.inner.changed.send_replace(());
-}
-
-fn new_image_id(inner: &Inner) -> Result<String, Error> {
-    let mut bytes = [0; 16];
-    inner.environment.random(&mut bytes)?;
-    Ok(uuid::Builder::from_random_bytes(bytes).into_uuid().to_string())
-}
-
-/// Lets the service make an image of the staging object and compares what it made. May be repeated.
-async fn import(connection: &OpenConnection, job: &Job, image: &str, steering: &Steering) -> Result<(), Error> {
-    let unreadable = |cause: &dyn std::fmt::Display| Error::new("upload_details_unreadable").with("cause", cause);
-    let JobDetails {
-        image: details,
-        disk_format,
-    } = serde_json::from_str(&job.details).map_err(|cause| unreadable(&cause))?;
-    let id = Uuid::parse_str(image).map_err(|cause| unreadable(&cause))?;
-    let glance: Glance = connection.openstack()?.images(&details.region)?;
-    let properties = images::properties(&details).collect();
-    // An image that an earlier, interrupted try made is found again by its id.
-    let made = glance
-        .create(&NewImage {
-            id,
-            name: details.name,
-            disk_format,
-            tags: details.tags,
-            properties,
-        })
-        .await?;
-    if made.status == "queued" {
-        // Only what arrived and was compared is made public, and only until the service has fetched it.
-        connection.staging.publish(&job.key, connection.public_by).await?;
-        glance
-            .import_from_url(id, &connection.staging.object_url(&job.key))
-            .await?;
-    }
-    let ready = glance.wait_until_active(id, POLL, &steering.cancel).await?;
-    let same_size = ready.size.is_none_or(|size| size == job.source.size);
-    let same_hash = match (&ready.os_hash_algo, &ready.os_hash_value, &job.sha512) {
-        (Some(algorithm), Some(theirs), Some(ours)) if algorithm == "sha512" => theirs == ours,
-        // Nothing to compare with: the parts' own checksums have been compared before.
-        _ => true,
-    };
-    if same_size && same_hash {
-        Ok(())
-    } else {
-        Err(Error::new("image_mismatch").with("image", image))
-    }
-}
-
-/// Removes from the service what an upload left there.
-pub(super) async fn clean_up(inner: &Inner, job: &Job) -> Result<(), Error> {
-    if job.upload_id.is_none() && !job.opening && job.image_id.is_none() {
-        return Ok(());
-    }
-    let connection = inner.connections.open(&job.connection).await?;
-    abort(&connection.staging, job, &Retry::default()).await?;
-    if job.upload_id.is_some() {
-        connection.staging.delete(&job.key).await?;
-    }
-    if let (Some(image), Ok(details)) = (&job.image_id, serde_json::from_str::<JobDetails>(&job.details))
-        && let Ok(id) = Uuid::parse_str(image)
-    {
-        connection
-            .openstack()?
-            .images(&details.image.region)?
-            .delete(id)
-            .await?;
-    }
-    Ok(())
 }

@@ -110,7 +110,7 @@ fn article(text: &Text, report: &Report, made: &Zoned) -> Markup {
             }
         }
         footer {
-            p { (text.with("html_made", [("date", &date(text.language(), made) as &dyn std::fmt::Display), ("version", &VERSION)])) }
+            p { (text.with("html_made", [("date", &crate::date(text.language(), made) as &dyn std::fmt::Display), ("version", &VERSION)])) }
             p { (text.get(if worded.verdict == Verdict::Ready { "html_offline" } else { "html_again" })) }
         }
     }
@@ -178,15 +178,6 @@ fn count_of(text: &Text, count: usize) -> String {
     } else {
         text.with("report_passed", [("count", &count as &dyn std::fmt::Display)])
     }
-}
-
-/// Date and time as the language writes them, with the zone they are in.
-fn date(language: Language, made: &Zoned) -> String {
-    let format = match language {
-        Language::German => "%d.%m.%Y, %H:%M Uhr (UTC%:z)",
-        Language::English => "%Y-%m-%d, %H:%M (UTC%:z)",
-    };
-    made.strftime(format).to_string()
 }
 
 #[cfg(test)]

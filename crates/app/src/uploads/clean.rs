@@ -1,0 +1,33 @@
+//! What an upload left in the service is taken away: when it is cancelled, or begun anew.
+
+use lotse_transfer::{Job, Retry, abort};
+use uuid::Uuid;
+
+use super::{Inner, JobDetails};
+use crate::Error;
+
+/// Removes from the service what an upload left there. Where its connection is gone, nothing of it can be reached any more.
+pub(super) async fn clean_up(inner: &Inner, job: &Job) -> Result<(), Error> {
+    if job.upload_id.is_none() && !job.opening && job.image_id.is_none() {
+        return Ok(());
+    }
+    let connection = match inner.connections.open(&job.connection).await {
+        Err(error) if error.code == "connection_unknown" => return Ok(()),
+        opened => opened?,
+    };
+    abort(&connection.staging, job, &Retry::default()).await?;
+    if job.upload_id.is_some() {
+        connection.remove(&job.key, job.published.is_some()).await?;
+        inner.journal.set_published(job.id, None)?;
+    }
+    if let (Some(image), Ok(details)) = (&job.image_id, serde_json::from_str::<JobDetails>(&job.details))
+        && let Ok(id) = Uuid::parse_str(image)
+    {
+        connection
+            .openstack()?
+            .images(&details.image.region)?
+            .delete(id)
+            .await?;
+    }
+    Ok(())
+}
