@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use lotse_app::{Distribution, ExportFormat};
+use lotse_app::{Addressing, Distribution, ExportFormat, PublicBy, SecretPlace};
 use lotse_words::Language;
 
 use crate::check::Asked;
@@ -103,6 +103,10 @@ pub(crate) enum Command {
         #[arg(long, conflicts_with = "id")]
         all: bool,
     },
+    Connection {
+        #[command(subcommand)]
+        command: ConnectionCommand,
+    },
     Images {
         #[arg(long, default_value = lotse_app::PRACTICE)]
         connection: String,
@@ -142,8 +146,8 @@ impl CheckWish {
 #[derive(Debug, Args)]
 pub(crate) struct Wish {
     pub(crate) file: PathBuf,
-    #[arg(long, default_value = lotse_app::PRACTICE)]
-    pub(crate) connection: String,
+    #[arg(long)]
+    pub(crate) connection: Option<String>,
     #[arg(long)]
     pub(crate) name: Option<String>,
     #[arg(long)]
@@ -156,6 +160,114 @@ pub(crate) struct Wish {
     pub(crate) notes: String,
     #[arg(long)]
     pub(crate) anyway: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConnectionCommand {
+    Add(Box<NewConnection>),
+    Test {
+        id: Option<String>,
+        #[arg(long)]
+        json: bool,
+    },
+    List {
+        #[arg(long)]
+        json: bool,
+    },
+    Remove {
+        id: String,
+        #[arg(long)]
+        anyway: bool,
+    },
+    Profiles,
+}
+
+/// An object storage that is to be set up; its secret is no word of a call.
+#[derive(Debug, Args)]
+pub(crate) struct NewConnection {
+    pub(crate) name: String,
+    #[arg(long, required_unless_present = "profile")]
+    pub(crate) endpoint: Option<String>,
+    #[arg(long, required_unless_present = "profile")]
+    pub(crate) access_key: Option<String>,
+    #[arg(long)]
+    pub(crate) bucket: Option<String>,
+    #[arg(long)]
+    pub(crate) create_bucket: bool,
+    #[arg(long)]
+    pub(crate) region: Option<String>,
+    #[arg(long)]
+    pub(crate) addressing: Option<AddressingArgument>,
+    #[arg(long)]
+    pub(crate) public_by: Option<PublicByArgument>,
+    #[arg(long)]
+    pub(crate) panel: Option<String>,
+    #[arg(long = "image-region")]
+    pub(crate) image_regions: Vec<String>,
+    #[arg(long)]
+    pub(crate) secret_in: Option<SecretPlaceArgument>,
+    #[arg(long)]
+    pub(crate) profile: Option<String>,
+    #[arg(long)]
+    pub(crate) no_test: bool,
+    #[arg(long)]
+    pub(crate) anyway: bool,
+}
+
+/// [`Addressing`] as a word of a call.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct AddressingArgument(pub(crate) Addressing);
+
+impl ValueEnum for AddressingArgument {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self(Addressing::Path), Self(Addressing::VirtualHost)]
+    }
+
+    fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
+        Some(clap::builder::PossibleValue::new(match self.0 {
+            Addressing::Path => "path",
+            Addressing::VirtualHost => "virtual-host",
+        }))
+    }
+}
+
+/// [`PublicBy`] as a word of a call.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PublicByArgument(pub(crate) PublicBy);
+
+impl ValueEnum for PublicByArgument {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self(PublicBy::Acl), Self(PublicBy::BucketPolicy)]
+    }
+
+    fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
+        Some(clap::builder::PossibleValue::new(match self.0 {
+            PublicBy::Acl => "acl",
+            PublicBy::BucketPolicy => "bucket-policy",
+        }))
+    }
+}
+
+/// [`SecretPlace`] as a word of a call.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SecretPlaceArgument(pub(crate) SecretPlace);
+
+impl ValueEnum for SecretPlaceArgument {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[
+            Self(SecretPlace::Keychain),
+            Self(SecretPlace::File),
+            Self(SecretPlace::Ask),
+        ]
+    }
+
+    fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
+        Some(clap::builder::PossibleValue::new(match self.0 {
+            SecretPlace::Keychain => "keychain",
+            SecretPlace::File => "file",
+            SecretPlace::Ask => "ask",
+        }))
+    }
 }
 
 /// What is chosen for all uploads; what is not named stays.

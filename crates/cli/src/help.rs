@@ -158,6 +158,10 @@ mod tests {
                     .get_subcommands_mut()
                     .map(|sub| sub.render_long_help().to_string()),
             );
+            let below = command
+                .get_subcommands_mut()
+                .flat_map(clap::Command::get_subcommands_mut);
+            pages.extend(below.map(|sub| sub.render_long_help().to_string()));
             for page in pages {
                 assert!(
                     !page.contains("cli_"),

@@ -2,11 +2,13 @@
 
 mod arguments;
 mod check;
+mod connections;
 mod explain;
 mod facts;
 mod follow;
 mod help;
 mod images;
+mod prompt;
 mod report;
 mod settings;
 mod text;
@@ -23,6 +25,9 @@ const FAILED: u8 = 1;
 
 /// `EX_USAGE` of sysexits.h: the words of the call are off. Not clap's 2, which `check` uses for unreadable files.
 const USAGE: u8 = 64;
+
+/// 128 + SIGINT, as shells report it.
+const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
     let text = text::for_call(std::env::args_os());
@@ -78,6 +83,7 @@ async fn dispatch(text: &Text, command: Command) -> Result<ExitCode, Error> {
         Command::Settings(choice) => settings::run(text, &app, &choice),
         Command::Uploads { json } => uploads::list(text, &app, json),
         Command::Cancel { id, all } => uploads::cancel(text, &app, id.as_deref(), all).await,
+        Command::Connection { command } => connections::run(text, &app, command).await,
         Command::Images { connection, json } => images::list(text, &app, &connection, json).await,
     }
 }

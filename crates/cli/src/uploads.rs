@@ -7,15 +7,13 @@ use lotse_app::{App, Error, ImageDetails, UploadRequest, upload_id};
 use lotse_requirements::Verdict;
 
 use crate::{
-    FAILED,
+    FAILED, INTERRUPTED,
     arguments::Wish,
     check::print_json,
+    connections::{chosen, ready, ready_for},
     follow::{follow, phase},
     text::{Text, plain, print_error, print_line},
 };
-
-/// 128 + SIGINT, as shells report it.
-const INTERRUPTED: u8 = 130;
 
 /// Checks the file, sends it and prints the image's id on standard output.
 pub(crate) async fn upload(text: &Text, app: &App, wish: Wish) -> Result<ExitCode, Error> {
@@ -30,13 +28,15 @@ pub(crate) async fn upload(text: &Text, app: &App, wish: Wish) -> Result<ExitCod
         );
         return Ok(ExitCode::from(FAILED));
     }
+    let connection = chosen(app, wish.connection).await?;
+    ready(text, app, &connection).await?;
     let region = match wish.region {
         Some(region) => region,
-        None => first_region(app, &wish.connection).await?,
+        None => first_region(app, &connection).await?,
     };
     let request = UploadRequest {
         path: wish.file,
-        connection: wish.connection,
+        connection,
         details: ImageDetails {
             name: wish.name.unwrap_or(checked.suggestion.name),
             distribution: wish
@@ -51,21 +51,36 @@ pub(crate) async fn upload(text: &Text, app: &App, wish: Wish) -> Result<ExitCod
     see_through(text, app, &upload.id).await
 }
 
+/// The connection's first region; none is named where the person has noted none: it is chosen in the panel then.
 async fn first_region(app: &App, connection: &str) -> Result<String, Error> {
-    let unknown = || Error::new("connection_unknown").with("connection", connection);
     let found = app
         .connections()
         .await?
         .into_iter()
         .find(|found| found.id == connection)
-        .ok_or_else(unknown)?;
-    found.regions.into_iter().next().ok_or_else(unknown)
+        .ok_or_else(|| Error::new("connection_unknown").with("connection", connection))?;
+    Ok(found.regions.into_iter().next().unwrap_or_default())
+}
+
+/// Asks for what the connections of uploads need that are to go on; `wanted` says which.
+async fn ready_to_go_on(text: &Text, app: &App, wanted: impl Fn(&lotse_app::Upload) -> bool) -> Result<(), Error> {
+    let uploads = app.uploads().list()?;
+    let wanted = uploads
+        .iter()
+        .filter(|upload| !upload.state.is_final() && wanted(upload));
+    ready_for(text, app, wanted.map(|upload| upload.connection.as_str())).await
 }
 
 /// Goes on with one upload, with all that were interrupted, or also with those that were paused.
 pub(crate) async fn resume(text: &Text, app: &App, id: Option<&str>, all: bool) -> Result<ExitCode, Error> {
+    let id = id.map(upload_id).transpose()?;
+    ready_to_go_on(text, app, |upload| match id {
+        Some(id) => upload.id == id,
+        None => waits_to_go_on(upload, all),
+    })
+    .await?;
     let resumed = match id {
-        Some(id) => vec![app.uploads().resume(upload_id(id)?).await?],
+        Some(id) => vec![app.uploads().resume(id).await?],
         None if all => app.uploads().resume_all().await?,
         None => app.uploads().resume_interrupted().await?,
     };
@@ -86,6 +101,11 @@ pub(crate) async fn resume(text: &Text, app: &App, id: Option<&str>, all: bool) 
         }
     }
     Ok(outcome)
+}
+
+fn waits_to_go_on(upload: &lotse_app::Upload, paused_too: bool) -> bool {
+    let state = Upload::from(upload.clone()).state;
+    state == UploadState::Interrupted || (paused_too && state == UploadState::Paused)
 }
 
 async fn see_through(text: &Text, app: &App, id: &str) -> Result<ExitCode, Error> {
@@ -143,13 +163,17 @@ pub(crate) fn move_before(app: &App, id: &str, before: Option<&str>) -> Result<E
 
 /// Sends a file that was changed from its beginning.
 pub(crate) async fn restart(text: &Text, app: &App, id: &str) -> Result<ExitCode, Error> {
-    let upload = Upload::from(app.uploads().start_anew(upload_id(id)?).await?);
+    let id = upload_id(id)?;
+    ready_to_go_on(text, app, |upload| upload.id == id).await?;
+    let upload = Upload::from(app.uploads().start_anew(id).await?);
     see_through(text, app, &upload.id).await
 }
 
 /// Goes on with an upload whose file has another path now.
 pub(crate) async fn relocate(text: &Text, app: &App, id: &str, file: &Path) -> Result<ExitCode, Error> {
-    let upload = Upload::from(app.uploads().relocate(upload_id(id)?, file).await?);
+    let id = upload_id(id)?;
+    ready_to_go_on(text, app, |upload| upload.id == id).await?;
+    let upload = Upload::from(app.uploads().relocate(id, file).await?);
     see_through(text, app, &upload.id).await
 }
 
@@ -186,9 +210,11 @@ fn local_time(moment: &str) -> String {
 
 /// Takes one upload back, or all.
 pub(crate) async fn cancel(text: &Text, app: &App, id: Option<&str>, all: bool) -> Result<ExitCode, Error> {
+    let id = id.map(upload_id).transpose()?;
+    ready_to_go_on(text, app, |upload| all || Some(upload.id) == id).await?;
     let cancelled = match id {
         Some(id) if !all => {
-            app.uploads().cancel(upload_id(id)?).await?;
+            app.uploads().cancel(id).await?;
             1
         }
         _ => app.uploads().cancel_all().await?,

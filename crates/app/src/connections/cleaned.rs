@@ -75,13 +75,13 @@ impl ObjectStorage {
         Ok(cleaned)
     }
 
-    /// As it is tried: it needs no name for that, and perhaps no bucket yet.
+    /// As it is tried: it needs no name for that, and perhaps no bucket yet. An address with the bucket in it is taken apart.
     ///
     /// # Errors
     /// Codes `s3_endpoint_invalid`, `connection_endpoint_user`, `connection_endpoint_path`, `connection_bucket_invalid`,
     /// `connection_access_key_empty`, `connection_access_key_invalid`, `connection_region_invalid`, `connection_panel_invalid`,
     /// `connection_image_region_too_long`.
-    pub(super) fn cleaned_to_try(&self) -> Result<Self, Error> {
+    pub fn cleaned_to_try(&self) -> Result<Self, Error> {
         let access_key = self.access_key.trim();
         if access_key.is_empty() {
             return Err(Error::new("connection_access_key_empty"));
