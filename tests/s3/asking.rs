@@ -43,6 +43,7 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) etag: String,
     pub(crate) length: Option<u64>,
+    pub(crate) content_type: String,
     /// `Content-Range`.
     pub(crate) range: String,
     pub(crate) body: Vec<u8>,
@@ -174,6 +175,7 @@ impl Asking<'_> {
             status: answer.status().as_u16(),
             etag: header("etag").unwrap_or_default().trim_matches('"').to_owned(),
             length: header("content-length").and_then(|length| length.parse().ok()),
+            content_type: header("content-type").unwrap_or_default(),
             range: header("content-range").unwrap_or_default(),
             body: answer.bytes().await?.to_vec(),
         })

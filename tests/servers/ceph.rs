@@ -11,7 +11,7 @@ use std::{
 
 use super::{
     Access, START_LIMIT, Settings, ports,
-    secure::{self, Port, Secure},
+    secure::{self, NAME, Port, Secure},
     wait_for, with_logs,
 };
 use crate::{
@@ -156,6 +156,12 @@ fn configuration_text(folder: &Path, monitor: u16, gateway: u16, with_tls: &[Por
             key.display()
         );
     }
+    // Once it has a name, it takes any other for a bucket's.
+    let dns_name = if settings.named {
+        format!("rgw_dns_name = {NAME}\n")
+    } else {
+        String::new()
+    };
     // What was deleted is only freed by the garbage collector: soon, or the memory fills up and writing hangs.
     format!(
         "[global]
@@ -201,7 +207,7 @@ rgw_gc_obj_min_wait = 2
 rgw_gc_processor_period = 5
 rgw_gc_processor_max_time = 5
 rgw_dynamic_resharding = false
-rgw_multipart_min_part_size = {min_part}
+{dns_name}rgw_multipart_min_part_size = {min_part}
 ",
         folder = folder.display(),
         memory = settings.memory_gib << 30,

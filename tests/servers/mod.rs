@@ -62,6 +62,8 @@ pub struct Settings {
     pub memory_gib: u64,
     /// Answers with TLS too; radosgw only.
     pub tls: bool,
+    /// Is called [`secure::NAME`], so that a bucket may stand before that in the address; Swift always is.
+    pub named: bool,
 }
 
 impl Default for Settings {
@@ -70,6 +72,7 @@ impl Default for Settings {
             min_part: 5 << 20,
             memory_gib: 2,
             tls: false,
+            named: false,
         }
     }
 }

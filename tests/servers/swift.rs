@@ -3,7 +3,7 @@
 
 use std::{fs, path::Path, process::Command};
 
-use super::{Access, Settings, ports, user, wait_for};
+use super::{Access, Settings, ports, secure::NAME, user, wait_for};
 use crate::{
     Result,
     process::{self, Process},
@@ -160,6 +160,7 @@ memcache_servers = 127.0.0.1:{cache}
 use = egg:swift#s3api
 location = us-east-1
 s3_acl = false
+storage_domain = {NAME}
 min_segment_size = {min_part}
 max_upload_part_num = 10000
 [filter:slo]

@@ -6,16 +6,19 @@ use super::{Access, Kind, Server, ceph, practice_access, swift};
 use crate::Result;
 
 impl Server {
-    /// Somebody else whose buckets share their names with ours; only radosgw has such.
+    /// Somebody else whose buckets share their names with ours, always the same; only radosgw has such.
     ///
     /// # Errors
-    /// When there was one already, or the server does not want another.
+    /// When the server does not want another user.
     pub fn other_user(&self) -> Result<Option<Access>> {
         if self.kind != Kind::Radosgw {
             return Ok(None);
         }
         let (access_key, secret_key) = ("OTHERKEY", "OTHERSECRET");
-        ceph::make_user(self.folder.path(), "other", access_key, secret_key)?;
+        let users = ceph::admin(self.folder.path(), &["user", "list"])?;
+        if !users.contains("\"other\"") {
+            ceph::make_user(self.folder.path(), "other", access_key, secret_key)?;
+        }
         Ok(Some(Access {
             access_key: access_key.to_owned(),
             secret_key: secret_key.to_owned(),
