@@ -8,7 +8,6 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
 };
 
 use bytes::Bytes;
@@ -19,7 +18,7 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::{
     net::{TcpListener, TcpSocket},
     sync::{Notify, watch},
@@ -36,6 +35,9 @@ use crate::{Result, servers::free_port};
 
 /// Small, so that a client soon notices that nobody reads.
 const RECEIVE_BUFFER: u32 = 32 << 10;
+
+/// By so much S3 lets a signature's time differ from its own.
+const TOLERATED: SignedDuration = SignedDuration::from_mins(15);
 
 /// What came in: bytes of bodies and requests, by kind.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -364,8 +366,11 @@ async fn exchange(
         }
         Fault::ClockAhead(ahead) => {
             let now = Timestamp::now() + ahead;
-            if signed_within(&request, now, Duration::from_mins(15)) {
-                return pass(shared, request).await;
+            // What is not signed has no time.
+            if signed_at(&request).is_none_or(|signed| signed.duration_since(now).abs() <= TOLERATED) {
+                let mut answer = pass(shared, request).await?;
+                answer.headers_mut().insert(header::DATE, http_date(now).try_into()?);
+                return Ok(answer);
             }
             _ = request.into_body().collect().await;
             Ok(refusal(403, "RequestTimeTooSkewed", None, Some(now))?)
@@ -405,7 +410,7 @@ fn refusal(
         answer = answer.header(header::RETRY_AFTER, seconds);
     }
     if let Some(date) = date {
-        answer = answer.header(header::DATE, date.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string());
+        answer = answer.header(header::DATE, http_date(date));
     }
     let body = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>{code}</Code><Message>by the script</Message><RequestId>script</RequestId></Error>"
@@ -415,14 +420,15 @@ fn refusal(
         .body(full(Bytes::from(body)))?)
 }
 
-/// Is the request signed (`X-Amz-Date`, in the query or as a header) for a time near `now`?
-fn signed_within<B>(request: &Request<B>, now: Timestamp, tolerance: Duration) -> bool {
+fn http_date(time: Timestamp) -> String {
+    time.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+}
+
+/// For when the request is signed (`X-Amz-Date`, in the query or as a header).
+fn signed_at<B>(request: &Request<B>) -> Option<Timestamp> {
     let query = request.uri().query().unwrap_or_default();
     let in_query = query.split('&').find_map(|pair| pair.strip_prefix("X-Amz-Date="));
     let in_header = request.headers().get("x-amz-date").and_then(|date| date.to_str().ok());
-    in_query
-        .or(in_header)
-        .and_then(|date| jiff::civil::DateTime::strptime("%Y%m%dT%H%M%SZ", date).ok())
-        .and_then(|date| date.to_zoned(jiff::tz::TimeZone::UTC).ok())
-        .is_some_and(|signed| signed.timestamp().duration_since(now).unsigned_abs() <= tolerance)
+    let date = jiff::civil::DateTime::strptime("%Y%m%dT%H%M%SZ", in_query.or(in_header)?).ok()?;
+    Some(date.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp())
 }

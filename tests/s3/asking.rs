@@ -19,6 +19,9 @@ use url::Url;
 /// How long a signature is good.
 pub(crate) const SIGNED: Duration = Duration::from_mins(10);
 
+/// Requests at a time where many are made.
+pub(crate) const AT_ONCE: usize = 16;
+
 /// A question and what most of them answer.
 pub(crate) struct Question {
     pub(crate) name: &'static str,

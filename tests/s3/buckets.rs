@@ -1,9 +1,10 @@
 //! Buckets: made, listed, asked for, deleted; one's own, other people's and none.
 
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use lotse_tests::{Result, servers::Kind};
 use rusty_s3::Method;
 
-use crate::asking::{Answer, Asking, Question, line, tag};
+use crate::asking::{AT_ONCE, Answer, Asking, Question, line, tag};
 
 /// Buckets of an account, at centron and therefore everywhere here.
 const MOST_BUCKETS: usize = 100;
@@ -198,16 +199,21 @@ async fn too_many_buckets(ask: &Asking<'_>) -> Result<String> {
         &ask.signed(Method::Get, ask.service(), &[], &[], b"").await?.text(),
         "Name",
     );
-    let name = |number: usize| format!("number-{number}");
-    for number in there.len()..MOST_BUCKETS {
-        let made = make(ask, &name(number)).await?;
-        if made.status != 200 {
-            return Ok(format!("already bucket {number}: {}", made.short()));
-        }
+    let names: Vec<String> = (there.len()..MOST_BUCKETS)
+        .map(|number| format!("number-{number}"))
+        .collect();
+    let made = stream::iter(&names)
+        .map(|name| make(ask, name))
+        .buffer_unordered(AT_ONCE);
+    let made: Vec<Answer> = made.try_collect().await?;
+    if let Some(refused) = made.iter().find(|answer| answer.status != 200) {
+        return Ok(format!("already refused: {}", refused.short()));
     }
-    let more = make(ask, &name(MOST_BUCKETS)).await?;
-    for number in there.len()..=MOST_BUCKETS {
-        delete(ask, &name(number)).await?;
-    }
+    let more = make(ask, "one-more").await?;
+    let deleted = stream::iter(&names)
+        .map(|name| delete(ask, name))
+        .buffer_unordered(AT_ONCE);
+    deleted.try_for_each(async |_| Ok(())).await?;
+    delete(ask, "one-more").await?;
     Ok(format!("the 101st: {}", more.short()))
 }

@@ -15,7 +15,7 @@ use lotse_transfer::{PartReceipt, Target as _, TargetError};
 use rusty_s3::Method;
 use serde_json::json;
 
-use crate::asking::{Asking, Question, md5_hex};
+use crate::asking::{AT_ONCE, Asking, Question, md5_hex};
 
 /// With everything that a name on a person's computer has.
 const KEY: &str = "imagelotse/0123456789abcdef/Büro „neu“ & ä b+c%20=#?~.raw.gz";
@@ -25,9 +25,6 @@ const MIB5: usize = 5 << 20;
 
 /// More than a page of a list.
 const MANY: usize = 1003;
-
-/// Requests at a time while the many are made.
-const AT_ONCE: usize = 16;
 
 pub(crate) const QUESTIONS: &[Question] = &[
     Question {
@@ -68,12 +65,12 @@ pub(crate) const QUESTIONS: &[Question] = &[
         name: "client_publishes_by_right",
         ask: |ask| Box::pin(publishes(ask, PublicBy::Acl)),
         answer: "private s3_not_public 403, false; made public ok, again ok: ok, true; other size s3_public_differs; withdrawn ok, again ok: \
-                 s3_not_public 403, false; missing: publish s3_no_such_upload, withdraw ok",
+                 s3_not_public 403, false; missing: publish s3_no_such_object, withdraw ok",
         otherwise: &[(
             Kind::Swift,
             "private s3_not_public 400, false; made public s3_no_public_access, again s3_no_public_access: s3_not_public 400, false; other size \
-             s3_not_public; withdrawn s3_no_public_access, again s3_no_public_access: s3_not_public 400, false; missing: publish \
-             s3_no_public_access, withdraw s3_no_public_access",
+             s3_not_public; withdrawn ok, again ok: s3_not_public 400, false; missing: publish \
+             s3_no_public_access, withdraw ok",
         )],
     },
     Question {
@@ -84,8 +81,8 @@ pub(crate) const QUESTIONS: &[Question] = &[
         otherwise: &[(
             Kind::Swift,
             "private s3_not_public 400, false; made public s3_no_public_access, again s3_no_public_access: s3_not_public 400, false; other size \
-             s3_not_public; withdrawn s3_no_public_access, again s3_no_public_access: s3_not_public 400, false; missing: publish \
-             s3_no_public_access, withdraw s3_no_public_access",
+             s3_not_public; withdrawn ok, again ok: s3_not_public 400, false; missing: publish \
+             s3_no_public_access, withdraw ok",
         )],
     },
     // What is in the bucket's policy already stays, and of ours nothing is left.

@@ -79,11 +79,11 @@ pub(crate) const QUESTIONS: &[Question] = &[
         name: "policies_that_are_none",
         ask: |ask| Box::pin(policies_that_are_none(ask)),
         answer: "garbage 400 InvalidArgument, empty 400 InvalidArgument, field 400 InvalidArgument, version 400 InvalidArgument, effect \
-                 400 InvalidArgument, resource 400 InvalidArgument; the one before stays: 200",
+                 400 InvalidArgument, resource 400 InvalidArgument, colon 400 InvalidArgument; the one before stays: 200",
         otherwise: &[(
             Kind::Swift,
             "garbage 501 NotImplemented, empty 501 NotImplemented, field 501 NotImplemented, version 501 NotImplemented, effect \
-             501 NotImplemented, resource 501 NotImplemented; the one before stays: 400",
+             501 NotImplemented, resource 501 NotImplemented, colon 501 NotImplemented; the one before stays: 400",
         )],
     },
     // What the practice cloud could not do, or AWS would not take, it refuses; radosgw takes it all.
@@ -312,6 +312,7 @@ async fn policies_that_are_none(ask: &Asking<'_>) -> Result<String> {
         ("version", good.replace("2012", "2020")),
         ("effect", good.replace("Allow", "Maybe")),
         ("resource", good.replace("arn:aws:s3:::", "")),
+        ("colon", policy(&[statement(ask, "a:b", json!({}))])),
     ] {
         told.push(format!("{name} {}", put_policy(ask, &policy).await?.short()));
     }

@@ -157,6 +157,10 @@ impl Statement {
             if name.contains("${") {
                 return Err(Refusal::NotUnderstood);
             }
+            // As radosgw: a colon separates the parts of a resource's name, and this is the last one.
+            if name.contains(':') {
+                return Err(Refusal::Malformed);
+            }
             // As AWS: only objects can be read, and only this bucket's are this policy's business.
             match name.split_once('/') {
                 Some((of, pattern)) if of == bucket && !pattern.is_empty() => Ok(pattern.to_owned()),
@@ -259,6 +263,7 @@ mod tests {
             (json!({"Resource": "b/a"}), Refusal::Malformed),
             (json!({"Resource": "arn:aws:s3:::other/a"}), Refusal::Malformed),
             (json!({"Resource": "arn:aws:s3:::b"}), Refusal::Malformed),
+            (json!({"Resource": "arn:aws:s3:::b/a:b"}), Refusal::Malformed),
             (json!({"Sid": "a b"}), Refusal::Malformed),
             (json!({"Colour": "green"}), Refusal::Malformed),
         ] {
