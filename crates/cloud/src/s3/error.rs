@@ -79,7 +79,11 @@ pub(super) fn proxy_refused(answer: &Answer, service: &Url) -> TargetError {
         TargetErrorKind::Network,
         "s3_proxy",
         [
-            ("proxy", proxy_of(service).unwrap_or_default()),
+            // One that stands before the service names itself by this, too.
+            (
+                "proxy",
+                proxy_of(service).unwrap_or_else(|| service.host_str().unwrap_or_default().to_owned()),
+            ),
             ("reason", answer.status.to_string()),
         ],
     )

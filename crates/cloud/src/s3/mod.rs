@@ -281,7 +281,8 @@ impl S3 {
 
 /// What a file is by its name, for whoever fetches it. There is no name for disk images but that of any bytes.
 fn content_type(key: &str) -> &'static str {
-    let extension = key.rsplit_once('.').map_or("", |(_, extension)| extension);
+    let name = key.rsplit_once('/').map_or(key, |(_, name)| name);
+    let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
     if extension.eq_ignore_ascii_case("gz") {
         "application/gzip"
     } else if extension.eq_ignore_ascii_case("bz2") {

@@ -110,6 +110,22 @@ async fn a_server_that_goes_in_circles_is_not_followed() {
 }
 
 #[tokio::test]
+async fn a_list_without_end_is_given_up() {
+    let pages = (0..1_000).map(|number| answer(200, &[], &objects(&[&format!("k/{number:06}")], true)));
+    let server = Server::start(pages.collect()).await;
+    assert_eq!(
+        client(server.url()).objects("k/").await.unwrap_err().code,
+        "s3_list_too_long"
+    );
+    let pages = (0..1_000).map(|number| answer(200, &[], &uploads(&[(&format!("k/{number:06}"), "u")], true)));
+    let server = Server::start(pages.collect()).await;
+    assert_eq!(
+        client(server.url()).open_uploads("k/").await.unwrap_err().code,
+        "s3_list_too_long"
+    );
+}
+
+#[tokio::test]
 async fn refusals_and_strange_pages_are_told() {
     let server = Server::start(vec![
         answer(404, &[], &refusal("NoSuchBucket")),

@@ -97,6 +97,10 @@ async fn why_nothing_answers_is_told_apart() {
     let server = Server::start(vec![answer(407, &[], "")]).await;
     let proxy = client(server.url()).reach().await.unwrap_err();
     assert_eq!((proxy.kind, proxy.code), (TargetErrorKind::Network, "s3_proxy"));
+    assert_eq!(
+        proxy.params["proxy"], "127.0.0.1",
+        "without a proxy of the system's it is somebody before the service"
+    );
 
     // No TLS where it was expected.
     let server = Server::start(Vec::new()).await;

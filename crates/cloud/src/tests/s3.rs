@@ -241,6 +241,32 @@ async fn what_is_gone_is_success_for_those_who_remove() {
     assert_eq!(s3.delete("k").await.unwrap_err().code, "s3_access_denied");
 }
 
+#[tokio::test]
+async fn an_object_says_what_it_is_by_its_extension() {
+    let opened = "<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>";
+    for (key, kind) in [
+        ("imagelotse/0f/debian.raw", "application/octet-stream"),
+        ("imagelotse/0f/debian.qcow2", "application/octet-stream"),
+        ("imagelotse/0f.gz/debian", "application/octet-stream"),
+        ("imagelotse/0f/debian.img.GZ", "application/gzip"),
+        ("imagelotse/0f/debian.raw.bz2", "application/x-bzip2"),
+    ] {
+        let server = Server::start(vec![answer(200, &[], opened), answer(200, &[], "")]).await;
+        let s3 = client(server.url());
+        s3.begin(key).await.unwrap();
+        s3.put(key, Bytes::from_static(b"x")).await.unwrap();
+        for asked in server.asked() {
+            assert!(
+                asked.headers.contains(&format!("content-type: {kind}\n")),
+                "{key}: {}",
+                asked.headers
+            );
+            // A browser or service would unpack it on the way, and another file would arrive.
+            assert!(!asked.headers.contains("content-encoding"), "{}", asked.headers);
+        }
+    }
+}
+
 /// Which time the request was signed with.
 fn signed_at(path: &str) -> jiff::Timestamp {
     let date = path.split("X-Amz-Date=").nth(1).unwrap().split('&').next().unwrap();
