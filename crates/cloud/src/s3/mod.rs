@@ -110,8 +110,6 @@ pub struct S3 {
     credentials: Credentials,
     clock: Arc<Clock>,
     pace: Arc<Pace>,
-    /// Held while the bucket's policy is being changed.
-    policy: Arc<tokio::sync::Mutex<()>>,
     timeouts: S3Timeouts,
 }
 
@@ -171,7 +169,6 @@ impl S3 {
             credentials: Credentials::new(config.access_key, config.secret_key.expose()),
             clock: Arc::default(),
             pace: Arc::default(),
-            policy: Arc::default(),
             timeouts: S3Timeouts::default(),
         })
     }

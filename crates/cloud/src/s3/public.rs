@@ -7,6 +7,7 @@ use http::{
 use lotse_transfer::{TargetError, TargetErrorKind};
 use reqwest::RequestBuilder;
 use rusty_s3::Method;
+use tokio::sync::Mutex;
 
 use super::{
     PublicBy, S3,
@@ -23,12 +24,15 @@ const SAMPLE: u64 = 1 << 10;
 /// took ours away.
 const ROUNDS: usize = 2;
 
+/// Held while a bucket's policy is being changed: by one client of this process at a time, for two may share a bucket.
+static POLICY: Mutex<()> = Mutex::const_new(());
+
 impl S3 {
     /// Lets everybody who knows the object's address read it. Repeating it is success.
     ///
-    /// By [`PublicBy::BucketPolicy`] the bucket's policy is read, added to and written back: S3 has no way to do that in one step. All
-    /// clones of this client do it one after another, and afterwards the policy is read again. But what another program writes between our
-    /// reading and our writing is lost, and nobody is told.
+    /// By [`PublicBy::BucketPolicy`] the bucket's policy is read, added to and written back: S3 has no way to do that in one step. In
+    /// this process that is done by one client after another, and afterwards the policy is read again. But what another program writes
+    /// between our reading and our writing is lost, and nobody is told.
     ///
     /// # Errors
     /// The `s3_*` codes: `s3_no_public_access` where the service cannot do it or does not let this key; for the policy also
@@ -137,7 +141,7 @@ impl S3 {
         &self,
         change: impl Fn(Option<&[u8]>) -> Result<Change, policy::Unreadable>,
     ) -> Result<(), TargetError> {
-        let _turn = self.policy.lock().await;
+        let _turn = POLICY.lock().await;
         for _ in 0..ROUNDS {
             let policy = self.read_policy().await?;
             let change =

@@ -1,7 +1,12 @@
 //! Objects made public and private again, and what a stranger sees of them.
 
+use std::sync::{Arc, Mutex};
+
+use axum::{Router, extract::State};
+use http::{Method, StatusCode};
 use lotse_transfer::TargetErrorKind;
 use serde_json::{Value, json};
+use url::Url;
 
 use super::{
     s3::{client, refusal},
@@ -156,6 +161,54 @@ async fn an_object_is_published_by_a_statement_of_its_own_in_the_buckets_policy(
         (&json!([other]), &json!([ours]))
     );
     assert_eq!(put(8), policy_of(&[other])["Statement"], "only ours went");
+}
+
+/// A bucket whose policy is kept, as a service keeps it.
+async fn bucket_with_policy() -> (Url, Arc<Mutex<Option<String>>>) {
+    let kept = Arc::new(Mutex::new(None));
+    let serve = |State(kept): State<Arc<Mutex<Option<String>>>>, method: Method, body: String| async move {
+        // Whoever does not wait meets somebody else here.
+        tokio::task::yield_now().await;
+        let mut kept = kept.lock().unwrap();
+        match (method, kept.clone()) {
+            (Method::GET, Some(policy)) => (StatusCode::OK, policy),
+            (Method::GET, None) => (StatusCode::NOT_FOUND, refusal("NoSuchBucketPolicy")),
+            (Method::PUT, _) => {
+                *kept = Some(body);
+                (StatusCode::NO_CONTENT, String::new())
+            }
+            _ => {
+                *kept = None;
+                (StatusCode::NO_CONTENT, String::new())
+            }
+        }
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+    let router = Router::new().fallback(serve).with_state(Arc::clone(&kept));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    (url, kept)
+}
+
+#[tokio::test]
+async fn many_objects_published_at_once_by_several_clients_are_all_in_the_policy() {
+    let (url, kept) = bucket_with_policy().await;
+    let keys: Vec<_> = (0..20)
+        .map(|number| format!("imagelotse/{number:032x}/a.raw"))
+        .collect();
+    let published = keys.iter().map(|key| {
+        let s3 = client(url.clone());
+        async move { s3.publish(key, BucketPolicy).await }
+    });
+    futures::future::try_join_all(published).await.unwrap();
+    let policy: Value = serde_json::from_str(kept.lock().unwrap().as_ref().unwrap()).unwrap();
+    assert_eq!(policy["Statement"].as_array().unwrap().len(), 20);
+    let withdrawn = keys.iter().map(|key| {
+        let s3 = client(url.clone());
+        async move { s3.withdraw(key, BucketPolicy).await }
+    });
+    futures::future::try_join_all(withdrawn).await.unwrap();
+    assert_eq!(*kept.lock().unwrap(), None, "the last one takes the policy with it");
 }
 
 #[tokio::test]
