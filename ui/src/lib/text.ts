@@ -2,7 +2,15 @@
 // gets a general one that names the code, so that nobody is ever left with an empty line.
 
 import { formatNumber } from "./format";
-import type { ApiError, Distribution, Finding, FindingKind, Remedy } from "./generated/bindings";
+import type {
+  ApiError,
+  Distribution,
+  Finding,
+  FindingKind,
+  Remedy,
+  TestStep,
+  TestStepKind,
+} from "./generated/bindings";
 import type { Outlook } from "../features/report/sections";
 import { m } from "./paraglide/messages.js";
 
@@ -134,4 +142,18 @@ export function panelDistribution(distribution: Distribution): string {
 /** The cloud's word for an image's state, in the person's language where it is one we know. */
 export function imageStatus(status: string): string {
   return sentence(`ui_image_status_${status}`) ?? status;
+}
+
+/** What a step of a connection's test tries. */
+export function testStepTitle(kind: TestStepKind): string {
+  return sentence(`connection_step_${kind}`) ?? kind;
+}
+
+/** How a step went, and what to do where it did not go well. */
+export function testStepText({ kind, outcome }: TestStep): ErrorText {
+  if (outcome.result === "skipped") return { what: m.connection_step_skipped(), next: "" };
+  if (outcome.result !== "passed") return errorText(outcome.error);
+  const { params } = outcome;
+  const noted = params["note"] && sentence(`connection_step_${kind}_${params["note"]}`, params);
+  return { what: noted || (sentence(`connection_step_${kind}_passed`, params) ?? ""), next: "" };
 }

@@ -63,8 +63,8 @@ export class Connections {
   }
 
   /** Removes a connection and its secret key. Rejects as the backend does. */
-  async remove(id: string): Promise<void> {
-    await this.#backend.removeConnection(id);
+  async remove(id: string, anyway: boolean): Promise<void> {
+    await this.#backend.removeConnection(id, anyway);
     await this.load();
   }
 

@@ -39,8 +39,8 @@ export interface Backend {
   connections(): Promise<Connection[]>;
   /** Keeps a new connection (`null`), or changes the one with this id. */
   saveConnection(id: string | null, draft: ConnectionDraft): Promise<Connection>;
-  /** Removes a connection and its secret key; what is in its bucket stays. */
-  removeConnection(id: string): Promise<void>;
+  /** Removes a connection and its secret key; what is in its bucket stays. Refused while uploads of it have not ended, unless `anyway`. */
+  removeConnection(id: string, anyway: boolean): Promise<void>;
   /** Tries a connection, tells each step as it ends, and answers with all eight. */
   testConnection(draft: ConnectionDraft, onStep: (step: TestStep) => void): Promise<TestStep[]>;
   /** The buckets that the draft's key may see. */

@@ -13,6 +13,7 @@ import type {
   TestStep,
   TestStepKind,
 } from "../generated/bindings";
+import { TEST_STEPS } from "../../features/connections/trial.svelte";
 
 export type FakeConnectionOptions = {
   connections?: Connection[];
@@ -26,18 +27,6 @@ export type FakeConnectionOptions = {
   /** Milliseconds between two steps of a test. */
   testStep?: number;
 };
-
-/** In the order in which one needs the other. */
-export const TEST_STEPS: readonly TestStepKind[] = [
-  "name",
-  "reach",
-  "clock",
-  "sign_in",
-  "bucket",
-  "write",
-  "public_read",
-  "delete",
-];
 
 const LEAST_PASSPHRASE = 8;
 

@@ -219,10 +219,10 @@ export class FakeBackend implements Backend {
     return this.set.save(id, draft);
   }
 
-  async removeConnection(id: string): Promise<void> {
+  async removeConnection(id: string, anyway: boolean): Promise<void> {
     await this.#wait();
     const running = this.#uploads.some((one) => one.connection === id && !FINAL.includes(one.state));
-    if (running) throw rejection("connection_in_use");
+    if (running && !anyway) throw rejection("connection_in_use");
     this.set.remove(id);
   }
 

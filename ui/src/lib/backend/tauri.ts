@@ -39,7 +39,7 @@ export const tauriBackend: Backend = {
   onDragging: (callback) => subscribe<DragOver>("drag-over", ({ over }) => callback(over)),
   connections: () => invoke<Connection[]>("connections"),
   saveConnection: (id, draft) => invoke<Connection>("save_connection", { id, draft }),
-  removeConnection: (id) => invoke<void>("remove_connection", { id }),
+  removeConnection: (id, anyway) => invoke<void>("remove_connection", { id, anyway }),
   testConnection: (draft, onStep) =>
     invoke<TestStep[]>("test_connection", { draft, steps: new Channel<TestStep>(onStep) }),
   buckets: (draft) => invoke<string[]>("buckets", { draft }),
