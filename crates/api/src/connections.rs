@@ -197,14 +197,15 @@ pub enum SecretSource {
     },
 }
 
-impl TryFrom<SecretSource> for lotse_app::SecretSource {
-    type Error = lotse_app::Error;
-
-    fn try_from(source: SecretSource) -> Result<Self, lotse_app::Error> {
+impl From<SecretSource> for lotse_app::SecretSource {
+    fn from(source: SecretSource) -> Self {
         match source {
-            SecretSource::Typed { secret } => Ok(Self::Typed(secret.into())),
-            SecretSource::Kept { connection } => Ok(Self::Kept(connection)),
-            SecretSource::Profile { name, .. } => Err(lotse_app::Error::new("profile_unknown").with("profile", name)),
+            SecretSource::Typed { secret } => Self::Typed(secret.into()),
+            SecretSource::Kept { connection } => Self::Kept(connection),
+            SecretSource::Profile { source, name } => Self::Profile {
+                source: source.into(),
+                name,
+            },
         }
     }
 }
@@ -217,6 +218,24 @@ pub enum ProfileSource {
     Aws,
     /// rclone.
     Rclone,
+}
+
+impl From<lotse_app::ProfileSource> for ProfileSource {
+    fn from(source: lotse_app::ProfileSource) -> Self {
+        match source {
+            lotse_app::ProfileSource::Aws => Self::Aws,
+            lotse_app::ProfileSource::Rclone => Self::Rclone,
+        }
+    }
+}
+
+impl From<ProfileSource> for lotse_app::ProfileSource {
+    fn from(source: ProfileSource) -> Self {
+        match source {
+            ProfileSource::Aws => Self::Aws,
+            ProfileSource::Rclone => Self::Rclone,
+        }
+    }
 }
 
 /// What another program knows of an object storage, without the secret.
@@ -238,6 +257,20 @@ pub struct Profile {
     pub problem: Option<ApiError>,
 }
 
+impl From<lotse_app::Profile> for Profile {
+    fn from(profile: lotse_app::Profile) -> Self {
+        Self {
+            source: profile.source.into(),
+            name: profile.name,
+            endpoint: profile.endpoint.map(|endpoint| endpoint.to_string()),
+            region: profile.region,
+            access_key: profile.access_key,
+            addressing: profile.addressing.into(),
+            problem: profile.problem.map(ApiError::from),
+        }
+    }
+}
+
 /// The profiles of this computer's user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
 pub struct Profiles {
@@ -245,6 +278,15 @@ pub struct Profiles {
     pub found: Vec<Profile>,
     /// Files that are there but could not be read.
     pub unreadable: Vec<ApiError>,
+}
+
+impl From<lotse_app::Profiles> for Profiles {
+    fn from(profiles: lotse_app::Profiles) -> Self {
+        Self {
+            found: profiles.found.into_iter().map(Profile::from).collect(),
+            unreadable: profiles.unreadable.into_iter().map(ApiError::from).collect(),
+        }
+    }
 }
 
 /// How the encrypted file of secrets stands.
@@ -259,6 +301,16 @@ pub enum SecretFile {
     Unlocked,
 }
 
+impl From<lotse_app::FileState> for SecretFile {
+    fn from(state: lotse_app::FileState) -> Self {
+        match state {
+            lotse_app::FileState::None => Self::None,
+            lotse_app::FileState::Locked => Self::Locked,
+            lotse_app::FileState::Unlocked => Self::Unlocked,
+        }
+    }
+}
+
 /// Where secrets can be kept on this computer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
 pub struct SecretPlaces {
@@ -266,6 +318,15 @@ pub struct SecretPlaces {
     pub keychain: Option<ApiError>,
     /// The encrypted file.
     pub file: SecretFile,
+}
+
+impl From<lotse_app::SecretPlaces> for SecretPlaces {
+    fn from(places: lotse_app::SecretPlaces) -> Self {
+        Self {
+            keychain: places.keychain.err().map(ApiError::from),
+            file: places.file.into(),
+        }
+    }
 }
 
 /// A connection that is not kept yet, or shall be changed.
@@ -283,7 +344,7 @@ impl TryFrom<ConnectionDraft> for lotse_app::Draft {
     fn try_from(draft: ConnectionDraft) -> Result<Self, lotse_app::Error> {
         Ok(Self {
             storage: draft.storage.try_into()?,
-            secret: draft.secret.try_into()?,
+            secret: draft.secret.into(),
         })
     }
 }
