@@ -73,3 +73,8 @@ export function formatTime(iso: string): string | null {
   if (Number.isNaN(date.getTime())) return null;
   return new Intl.DateTimeFormat(getLocale(), { timeStyle: "short" }).format(date);
 }
+
+/** An address as a person writes it: the program adds a slash to a server's name. */
+export function shortAddress(address: string): string {
+  return address.replace(/^(\w+:\/\/[^/]+)\/$/, "$1");
+}

@@ -1,10 +1,11 @@
 // Keyboard, language, appearance, and axe-core over every state in both languages. Colours are measured in
 // rules.test.ts, since jsdom computes none.
 
-import { screen, waitFor } from "@testing-library/svelte";
+import { screen, waitFor, within } from "@testing-library/svelte";
 import axe from "axe-core";
 import { describe, expect, test } from "vitest";
 
+import { objectStorage, storage } from "../lib/backend/fake-connections";
 import { image, upload } from "../lib/backend/fake-data";
 import type { Locale } from "../lib/locale.svelte";
 import { openReport, openWindow, type OpenWindow } from "./window";
@@ -145,6 +146,49 @@ const STATES: Record<string, (locale: Locale) => Promise<OpenWindow | void>> = {
     const { user } = await openWindow({ images }, locale);
     await user.click(screen.getByTestId("nav-images"));
     await screen.findAllByTestId("image-row");
+  },
+  connections: async (locale) => {
+    const needs = { code: "secret_needed", params: { connection: "shop" }, retryable: false };
+    const connections = [
+      objectStorage(),
+      objectStorage({ id: "ask", needs, storage: storage({ secret_in: "ask", panel: "panel.example.com" }) }),
+      objectStorage({
+        id: "odd",
+        storage: null,
+        name: "odd",
+        regions: [],
+        needs: { ...needs, code: "connection_unreadable" },
+      }),
+    ];
+    const { user } = await openWindow({ connections }, locale);
+    await user.click(screen.getByTestId("nav-connections"));
+    await screen.findAllByTestId("connection");
+  },
+  "a connection's form with a test that failed": async (locale) => {
+    const keychain = { code: "keychain_unavailable", params: { cause: "x" }, retryable: false };
+    const { user } = await openWindow({ keychain }, locale);
+    await user.click(screen.getByTestId("nav-connections"));
+    await user.click(screen.getByTestId("add-connection"));
+    await user.click(await screen.findByTestId("secret-in-file"));
+    await user.click(screen.getByTestId("read-profiles"));
+    await screen.findAllByTestId("profile");
+    for (const part of document.querySelectorAll("details")) part.open = true;
+    await user.type(screen.getByTestId("connection-endpoint"), "untrusted.example.com");
+    await user.type(screen.getByTestId("connection-access-key"), "AKID");
+    await user.type(screen.getByTestId("connection-secret"), "x");
+    await user.click(screen.getByTestId("new-bucket"));
+    await user.click(screen.getByTestId("test-connection"));
+    await screen.findByTestId("trial-result");
+    await user.click(screen.getByTestId("save-connection"));
+  },
+  "signing in": async (locale) => {
+    const needs = { code: "passphrase_needed", params: { connection: "shop" }, retryable: false };
+    const { user } = await openWindow({ connections: [objectStorage({ needs })] }, locale);
+    await user.click(screen.getByTestId("label-sign-in"));
+    await user.type(
+      await within(screen.getByTestId("sign-in-dialog")).findByTestId("sign-in-secret"),
+      "{Enter}",
+    );
   },
   "no images": async (locale) => {
     const { user } = await openWindow({}, locale);

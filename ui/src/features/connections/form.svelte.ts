@@ -1,5 +1,6 @@
 // What a person is filling in about a connection. It lives as long as the form is open; the secrets in it no longer.
 
+import { shortAddress } from "../../lib/format";
 import type {
   Addressing,
   ApiError,
@@ -139,7 +140,7 @@ export class ConnectionForm {
 
   /** Fills in what another program knows. What it does not know stays. */
   take(profile: Profile): void {
-    this.endpoint = profile.endpoint ?? this.endpoint;
+    this.endpoint = profile.endpoint === null ? this.endpoint : shortAddress(profile.endpoint);
     this.region = profile.region ?? this.region;
     this.accessKey = profile.access_key ?? this.accessKey;
     this.addressing = profile.addressing;
@@ -190,14 +191,14 @@ export class ConnectionForm {
 
   #fill(about: ObjectStorage): void {
     this.name = about.name;
-    this.endpoint = about.endpoint;
+    this.endpoint = shortAddress(about.endpoint);
     this.region = about.region;
     this.bucket = about.bucket;
     this.accessKey = about.access_key;
     this.addressing = about.addressing;
     this.publicBy = about.public_by;
     this.secretIn = about.secret_in;
-    this.panel = about.panel ?? "";
+    this.panel = shortAddress(about.panel ?? "");
     this.imageRegions = about.image_regions.join("\n");
   }
 }
