@@ -1,8 +1,8 @@
 //! Setting connections up, and giving them what they need to be used.
 
-use lotse_api::{ApiError, Connection, ConnectionDraft, Profiles, SecretPlaces, TypedSecret};
+use lotse_api::{ApiError, Connection, ConnectionDraft, Profiles, SecretPlaces, TestStep, TypedSecret};
 use lotse_app::App;
-use tauri::State;
+use tauri::{State, ipc::Channel};
 
 /// The connections with their regions.
 #[tauri::command]
@@ -24,6 +24,34 @@ pub(crate) async fn save_connection(
 #[tauri::command]
 pub(crate) async fn remove_connection(app: State<'_, App>, id: String, anyway: bool) -> Result<(), ApiError> {
     Ok(app.remove_connection(&id, anyway).await?)
+}
+
+/// Tries a connection; each step is told when it has ended, to the caller alone, so that two tests never mix.
+#[tauri::command]
+pub(crate) async fn test_connection(
+    app: State<'_, App>,
+    draft: ConnectionDraft,
+    steps: Channel<TestStep>,
+) -> Result<Vec<TestStep>, ApiError> {
+    let told = |step: &lotse_app::TestStep| {
+        if let Err(error) = steps.send(step.clone().into()) {
+            tracing::warn!(%error, "the page could not be told of a step");
+        }
+    };
+    let all = app.test_connection(&draft.try_into()?, &told).await?;
+    Ok(all.into_iter().map(TestStep::from).collect())
+}
+
+/// The buckets that the draft's key may see.
+#[tauri::command]
+pub(crate) async fn buckets(app: State<'_, App>, draft: ConnectionDraft) -> Result<Vec<String>, ApiError> {
+    Ok(app.buckets(&draft.try_into()?).await?)
+}
+
+/// Makes the draft's bucket.
+#[tauri::command]
+pub(crate) async fn create_bucket(app: State<'_, App>, draft: ConnectionDraft) -> Result<(), ApiError> {
+    Ok(app.create_bucket(&draft.try_into()?).await?)
 }
 
 /// What other programs of this person know of object storages.
