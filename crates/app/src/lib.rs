@@ -81,13 +81,24 @@ impl App {
         self.connections.one(id).await
     }
 
-    /// Keeps a new connection, or changes the one with this id. Uploads of it that run go on with what they began with.
+    /// Keeps a new connection, or changes the one with this id. Uploads of it that run go on with what they began with; those that wait
+    /// for somebody to sign in go on now.
     ///
     /// # Errors
     /// What was typed wrong (`connection_…`, `s3_endpoint_invalid`), each with its own code; `connection_unknown`; `connection_in_use`
     /// where uploads of it that have not ended would lose their bucket; `secret_needed` and the other codes of secrets;
     /// `settings_not_written`. Nothing changes then.
     pub async fn save_connection(&self, id: Option<&str>, draft: &Draft) -> Result<Connection, Error> {
+        let kept = self.keep_connection(id, draft).await?;
+        self.uploads.resume_signed_in(|of| of == kept.id).await?;
+        Ok(kept)
+    }
+
+    /// The same, and leaves the uploads to whoever resumes them.
+    ///
+    /// # Errors
+    /// As [`App::save_connection`].
+    pub async fn keep_connection(&self, id: Option<&str>, draft: &Draft) -> Result<Connection, Error> {
         if let Some(id) = id
             && self.connections.moves(id, draft)?
         {

@@ -186,9 +186,9 @@ pub(crate) enum ConnectionCommand {
 #[derive(Debug, Args)]
 pub(crate) struct NewConnection {
     pub(crate) name: String,
-    #[arg(long, required_unless_present = "profile")]
+    #[arg(long, required_unless_present_any = ["profile", "replace"])]
     pub(crate) endpoint: Option<String>,
-    #[arg(long, required_unless_present = "profile")]
+    #[arg(long, required_unless_present_any = ["profile", "replace"])]
     pub(crate) access_key: Option<String>,
     #[arg(long)]
     pub(crate) bucket: Option<String>,
@@ -208,6 +208,8 @@ pub(crate) struct NewConnection {
     pub(crate) secret_in: Option<SecretPlaceArgument>,
     #[arg(long)]
     pub(crate) profile: Option<String>,
+    #[arg(long)]
+    pub(crate) replace: Option<String>,
     #[arg(long)]
     pub(crate) no_test: bool,
     #[arg(long)]

@@ -4,9 +4,10 @@ use std::process::ExitCode;
 
 use lotse_api::Connection;
 use lotse_app::{
-    App, ConnectionKind, Draft, Error, FileState, ObjectStorage, PRACTICE, Profile, ProfileSource, SecretPlace,
-    SecretSource, TestOutcome, TestStep, TestStepKind,
+    Addressing, App, ConnectionKind, Draft, Error, FileState, ObjectStorage, PRACTICE, Profile, ProfileSource,
+    PublicBy, SecretPlace, SecretSource, TestOutcome, TestStep, TestStepKind,
 };
+use url::Url;
 
 use crate::{
     FAILED, INTERRUPTED,
@@ -39,8 +40,16 @@ pub(crate) async fn run(text: &Text, app: &App, command: ConnectionCommand) -> R
 /// Tries what is described, keeps it where it works, and prints its id.
 async fn add(text: &Text, app: &App, new: NewConnection) -> Result<ExitCode, Error> {
     let (create_bucket, no_test, anyway) = (new.create_bucket, new.no_test, new.anyway);
+    let (replaced, new_key) = (new.replace.clone(), new.access_key.is_some());
     let profile = new.profile.as_deref().map(|words| profile(app, words)).transpose()?;
-    let storage = described(new, profile.as_ref())?.cleaned_to_try()?;
+    let mut base = match &replaced {
+        Some(id) => Base::from(stored(app, id).await?),
+        None => Base::default(),
+    };
+    if let Some(profile) = &profile {
+        base.take(profile);
+    }
+    let storage = described(new, base)?.cleaned_to_try()?;
     // Before a secret is asked for: is there a place for it?
     match storage.secret_in {
         SecretPlace::Keychain => {
@@ -53,12 +62,18 @@ async fn add(text: &Text, app: &App, new: NewConnection) -> Result<ExitCode, Err
         SecretPlace::File => unlock(text, app, Ask::Input).await?,
         SecretPlace::Ask => {}
     }
-    let secret = match profile {
-        Some(profile) => SecretSource::Profile {
+    let secret = match (profile, &replaced) {
+        (Some(profile), _) => SecretSource::Profile {
             source: profile.source,
             name: profile.name,
         },
-        None => SecretSource::Typed(
+        (None, Some(id)) if !new_key => {
+            if !no_test {
+                ready(text, app, id).await?;
+            }
+            SecretSource::Kept(id.clone())
+        }
+        (None, _) => SecretSource::Typed(
             prompt::secret_key(text, &storage.name, Ask::Input)?
                 .ok_or_else(|| Error::new("connection_secret_empty"))?,
         ),
@@ -83,37 +98,90 @@ async fn add(text: &Text, app: &App, new: NewConnection) -> Result<ExitCode, Err
             return Ok(ExitCode::from(FAILED));
         }
     }
-    let kept = app.save_connection(None, &draft).await?;
+    let kept = app.keep_connection(replaced.as_deref(), &draft).await?;
     print_line(&kept.id);
     Ok(ExitCode::SUCCESS)
 }
 
-/// What the call says, and what it leaves to a profile.
-fn described(new: NewConnection, profile: Option<&Profile>) -> Result<ObjectStorage, Error> {
-    let endpoint = match (&new.endpoint, profile.and_then(|profile| profile.endpoint.clone())) {
-        (Some(typed), _) => ObjectStorage::address(typed)?,
-        (None, Some(known)) => known,
-        (None, None) => return Err(Error::new("connection_endpoint_empty")),
+async fn stored(app: &App, id: &str) -> Result<ObjectStorage, Error> {
+    let connection = app.connection(id).await?;
+    let unknown = || Error::new("connection_unknown").with("connection", id);
+    // One of a newer program says so.
+    connection
+        .storage
+        .ok_or_else(|| connection.needs.unwrap_or_else(unknown))
+}
+
+/// What holds where the call says nothing: of a profile, or of the connection that is changed.
+#[derive(Default)]
+struct Base {
+    endpoint: Option<Url>,
+    region: String,
+    bucket: String,
+    addressing: Addressing,
+    access_key: String,
+    public_by: PublicBy,
+    secret_in: SecretPlace,
+    panel: Option<Url>,
+    image_regions: Vec<String>,
+}
+
+impl From<ObjectStorage> for Base {
+    fn from(storage: ObjectStorage) -> Self {
+        Self {
+            endpoint: Some(storage.endpoint),
+            region: storage.region,
+            bucket: storage.bucket,
+            addressing: storage.addressing,
+            access_key: storage.access_key,
+            public_by: storage.public_by,
+            secret_in: storage.secret_in,
+            panel: storage.panel,
+            image_regions: storage.image_regions,
+        }
+    }
+}
+
+impl Base {
+    fn take(&mut self, profile: &Profile) {
+        if let Some(endpoint) = &profile.endpoint {
+            self.endpoint = Some(endpoint.clone());
+            self.addressing = profile.addressing;
+        }
+        if let Some(region) = &profile.region {
+            self.region.clone_from(region);
+        }
+        if let Some(access_key) = &profile.access_key {
+            self.access_key.clone_from(access_key);
+        }
+    }
+}
+
+/// What the call says, and what it leaves as it is.
+fn described(new: NewConnection, base: Base) -> Result<ObjectStorage, Error> {
+    let typed = new.endpoint.as_deref().map(ObjectStorage::address).transpose()?;
+    let endpoint = typed
+        .or(base.endpoint)
+        .ok_or_else(|| Error::new("connection_endpoint_empty"))?;
+    let panel = match new.panel {
+        Some(typed) => ObjectStorage::panel_address(&typed)?,
+        None => base.panel,
     };
-    let of_profile = |take: fn(&Profile) -> Option<String>| profile.and_then(take).unwrap_or_default();
     Ok(ObjectStorage {
         name: new.name,
         endpoint,
-        region: new
-            .region
-            .unwrap_or_else(|| of_profile(|profile| profile.region.clone())),
-        bucket: new.bucket.unwrap_or_default(),
-        addressing: new.addressing.map_or_else(
-            || profile.map(|profile| profile.addressing).unwrap_or_default(),
-            |argument| argument.0,
-        ),
-        access_key: new
-            .access_key
-            .unwrap_or_else(|| of_profile(|profile| profile.access_key.clone())),
-        public_by: new.public_by.map(|argument| argument.0).unwrap_or_default(),
-        secret_in: new.secret_in.map(|argument| argument.0).unwrap_or_default(),
-        panel: ObjectStorage::panel_address(&new.panel.unwrap_or_default())?,
-        image_regions: new.image_regions,
+        region: new.region.unwrap_or(base.region),
+        bucket: new.bucket.unwrap_or(base.bucket),
+        addressing: new.addressing.map_or(base.addressing, |argument| argument.0),
+        access_key: new.access_key.unwrap_or(base.access_key),
+        public_by: new.public_by.map_or(base.public_by, |argument| argument.0),
+        secret_in: new.secret_in.map_or(base.secret_in, |argument| argument.0),
+        panel,
+        image_regions: if new.image_regions.is_empty() {
+            base.image_regions
+        } else {
+            new.image_regions
+        },
     })
 }
 
@@ -144,10 +212,8 @@ async fn test(text: &Text, app: &App, id: Option<String>, json: bool) -> Result<
         None => only_one(app).await?,
     };
     ready(text, app, &id).await?;
-    let storage = app.connection(&id).await?.storage;
-    let storage = storage.ok_or_else(|| Error::new("connection_unknown").with("connection", &id))?;
     let draft = Draft {
-        storage,
+        storage: stored(app, &id).await?,
         secret: SecretSource::Kept(id),
     };
     let show = |line: &str| {

@@ -202,7 +202,7 @@ impl Connections {
             }
             None => self.add(&storage, &draft.secret).await?,
         };
-        self.opened().remove(&id);
+        self.forget(&id);
         Ok(self.seen(id, Stored::Known(Box::new(storage))).await)
     }
 
@@ -254,12 +254,17 @@ impl Connections {
     /// Removes a connection and its secret.
     pub(crate) async fn remove(&self, id: &str) -> Result<(), Error> {
         let removed = self.store.remove(id)?;
-        self.opened().remove(id);
+        self.forget(id);
         match removed {
             Stored::Known(storage) => self.secrets.remove(id, storage.secret_in).await,
             // Where its secret is only the program knows that wrote it.
             Stored::Strange(..) => Ok(()),
         }
+    }
+
+    /// Has a connection opened anew the next time: with the secret that may have been changed by another process meanwhile.
+    pub(crate) fn forget(&self, id: &str) {
+        self.opened().remove(id);
     }
 
     /// Takes a secret that a connection needs.
@@ -273,7 +278,7 @@ impl Connections {
             }
             written => written?,
         }
-        self.opened().remove(id);
+        self.forget(id);
         Ok(())
     }
 

@@ -18,9 +18,13 @@ pub(super) async fn run(uploads: Uploads, job: Job, claim: Claim, steering: Stee
         let noted = match &stop {
             // Whoever stopped it writes down why; what the program's own end interrupts can be resumed.
             Stop::Stopped => Ok(()),
-            Stop::SignIn(error) => journal
-                .wait(job.id, JobState::WaitingForSignIn, &failure(error))
-                .map(|_| ()),
+            Stop::SignIn(error) => {
+                // Another process may know by then what somebody tells it.
+                uploads.inner.connections.forget(&job.connection);
+                journal
+                    .wait(job.id, JobState::WaitingForSignIn, &failure(error))
+                    .map(|_| ())
+            }
             Stop::Failed(error) => {
                 tracing::warn!(job = %job.id.0, %error, "upload failed");
                 journal.fail(job.id, &failure(error)).map(|_| ())

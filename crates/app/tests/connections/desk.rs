@@ -2,9 +2,11 @@
 
 use std::{fs, path::PathBuf, sync::Arc, time::Duration};
 
+use jiff::{Timestamp, tz::TimeZone};
 use lotse_app::{
-    Addressing, App, Distribution, Draft, Error, ImageDetails, ObjectStorage, PublicBy, Secret, SecretPlace,
-    SecretSource, Settings, SystemEnvironment, Upload, UploadRequest, UploadState,
+    Addressing, App, Awake, Distribution, Draft, Environment, Error, ImageDetails, Keychain, MemoryKeychain,
+    ObjectStorage, ProfilePaths, PublicBy, Secret, SecretPlace, SecretSource, Settings, SystemEnvironment, Upload,
+    UploadRequest, UploadState,
 };
 use lotse_cloud::{S3, S3Config};
 use lotse_practice_cloud::PracticeCloud;
@@ -15,8 +17,41 @@ use url::Url;
 
 pub(crate) type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
 
+/// With a keychain of its own.
+#[derive(Default)]
+struct Computer {
+    keychain: Arc<MemoryKeychain>,
+}
+
+impl Environment for Computer {
+    fn now(&self) -> Timestamp {
+        SystemEnvironment.now()
+    }
+
+    fn time_zone(&self) -> TimeZone {
+        TimeZone::UTC
+    }
+
+    fn keep_awake(&self) -> Awake {
+        Awake::nothing()
+    }
+
+    fn random(&self, buf: &mut [u8]) -> Result<(), Error> {
+        SystemEnvironment.random(buf)
+    }
+
+    fn keychain(&self) -> Arc<dyn Keychain> {
+        Arc::<MemoryKeychain>::clone(&self.keychain)
+    }
+
+    fn profile_paths(&self) -> ProfilePaths {
+        ProfilePaths::default()
+    }
+}
+
 pub(crate) struct Desk {
     folder: TempDir,
+    computer: Arc<Computer>,
     service: PracticeCloud,
     pub(crate) app: App,
 }
@@ -29,13 +64,19 @@ impl Desk {
     pub(crate) async fn new() -> Outcome<Self> {
         let folder = TempDir::new()?;
         let service = PracticeCloud::start(&folder.path().join("service")).await?;
-        let app = App::open(&folder.path().join("data"), Arc::new(SystemEnvironment))?;
-        Ok(Self { folder, service, app })
+        let computer = Arc::<Computer>::default();
+        let app = App::open(&folder.path().join("data"), Arc::<Computer>::clone(&computer))?;
+        Ok(Self {
+            folder,
+            computer,
+            service,
+            app,
+        })
     }
 
     /// Another program over the same data.
     pub(crate) fn process(&self) -> Result<App, Error> {
-        App::open(&self.data(), Arc::new(SystemEnvironment))
+        App::open(&self.data(), Arc::<Computer>::clone(&self.computer))
     }
 
     pub(crate) fn data(&self) -> PathBuf {

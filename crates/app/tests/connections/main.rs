@@ -287,3 +287,37 @@ async fn what_waits_for_a_secret_goes_on_when_somebody_signs_in() -> Outcome {
     other.uploads().cancel(upload).await?;
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_was_replaced_elsewhere_is_read_anew() -> Outcome {
+    let desk = Desk::new().await?;
+    let (window, terminal) = (&desk.app, desk.process()?);
+    let mut draft = desk.draft();
+    draft.storage.secret_in = SecretPlace::Keychain;
+    let kept = window.save_connection(None, &draft).await?;
+    let upload = desk.begun(&kept.id).await?;
+    window.uploads().pause(upload).await?;
+
+    // Typed wrong at first, and the window has signed in with that.
+    let wrong = Draft {
+        secret: desk::typed("not the secret"),
+        ..draft.clone()
+    };
+    window.save_connection(Some(&kept.id), &wrong).await?;
+    window.uploads().resume(upload).await?;
+    let waiting = desk::until(window, upload, desk::waits_for_sign_in).await?;
+    assert_eq!(
+        waiting.failure.map(|failure| failure.code).as_deref(),
+        Some("s3_signature")
+    );
+
+    terminal.keep_connection(Some(&kept.id), &draft).await?;
+    assert!(
+        desk::waits_for_sign_in(&terminal.uploads().get(upload)?),
+        "only kept: nobody here goes on with it"
+    );
+    window.uploads().resume(upload).await?;
+    desk::until(window, upload, |upload| upload.acknowledged == upload.total).await?;
+    window.uploads().cancel(upload).await?;
+    Ok(())
+}
