@@ -12,6 +12,9 @@ use quick_xml::{
 /// Deepest nesting that is followed; S3's answers have four levels.
 const MAX_DEPTH: usize = 16;
 
+/// Most elements of an answer: a page of 1,000 entries has 12 in each. An empty one takes 4 bytes on the way and twenty times that here.
+const MAX_ELEMENTS: usize = 100_000;
+
 /// An element with its text and its children.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Element {
@@ -25,8 +28,14 @@ impl Element {
     pub(super) fn parse(document: &[u8]) -> Option<Element> {
         let mut reader = Reader::from_str(std::str::from_utf8(document).ok()?);
         let mut open: Vec<Element> = vec![Element::default()];
+        let mut elements = 0_usize;
         loop {
-            match reader.read_event().ok()? {
+            let event = reader.read_event().ok()?;
+            elements += usize::from(matches!(event, Event::Start(_) | Event::Empty(_)));
+            if elements > MAX_ELEMENTS {
+                return None;
+            }
+            match event {
                 Event::Start(start) if open.len() <= MAX_DEPTH => {
                     open.push(Element {
                         name: local(start.local_name()),
@@ -139,6 +148,13 @@ mod tests {
             Element::parse("<a>".repeat(100_000).as_bytes()),
             None,
             "nesting is bounded"
+        );
+        let wide = |elements: usize| format!("<a>{}</a>", "<b/>".repeat(elements));
+        assert!(Element::parse(wide(MAX_ELEMENTS - 1).as_bytes()).is_some());
+        assert_eq!(
+            Element::parse(wide(MAX_ELEMENTS).as_bytes()),
+            None,
+            "and so is their number"
         );
     }
 
