@@ -94,7 +94,7 @@ impl Environment for SystemEnvironment {
     }
 
     fn keychain(&self) -> Arc<dyn Keychain> {
-        Arc::new(SystemKeychain)
+        Arc::new(SystemKeychain::default())
     }
 
     fn profile_paths(&self) -> ProfilePaths {

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-/// A password or key. `Debug` prints `***`.
+use zeroize::Zeroize;
+
+/// A password or key. `Debug` prints `***`; its memory is overwritten when it goes.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -15,6 +17,12 @@ impl Secret {
     /// The text itself; to be used for signing in only.
     pub fn expose(&self) -> &str {
         &self.0
+    }
+}
+
+impl Drop for Secret {
+    fn drop(&mut self) {
+        self.0.zeroize();
     }
 }
 

@@ -5,6 +5,8 @@ mod file;
 mod keychain;
 mod memory;
 mod place;
+#[cfg(test)]
+mod tests;
 
 pub use self::{
     file::LEAST_PASSPHRASE,

@@ -1,7 +1,7 @@
 //! macOS: the person's login keychain.
 
 use apple_native_keyring_store::keychain;
-use keyring_core::{CredentialStore, Error as StoreError};
+use keyring_core::Error as StoreError;
 use security_framework::base::Error as SecurityError;
 
 use super::{SERVICE, Store, Why, cause};
@@ -10,13 +10,17 @@ pub(super) fn connect() -> Result<Store, StoreError> {
     Ok(keychain::Store::new()?)
 }
 
+pub(super) fn look() -> Result<Store, StoreError> {
+    connect()
+}
+
 /// Every person has one; whether it is locked shows when it is used.
-pub(super) fn ready(_: &CredentialStore) -> Result<(), StoreError> {
+pub(super) fn ready(_: &Store) -> Result<(), StoreError> {
     Ok(())
 }
 
 /// Reading the secret may ask the person; looking for the entry does not.
-pub(super) fn has(store: &CredentialStore, account: &str) -> Result<bool, StoreError> {
+pub(super) fn has(store: &Store, account: &str) -> Result<bool, StoreError> {
     let found = store.search(&[("service", SERVICE), ("user", account)].into())?;
     Ok(!found.is_empty())
 }

@@ -1,6 +1,6 @@
 //! Linux: the Secret Service on the session's bus.
 
-use keyring_core::{CredentialStore, Error as StoreError};
+use keyring_core::Error as StoreError;
 use secret_service::{EncryptionType, Error as ServiceError, blocking::SecretService};
 use zbus_secret_service_keyring_store as store;
 
@@ -10,23 +10,21 @@ pub(super) fn connect() -> Result<Store, StoreError> {
     Ok(store::Store::new()?)
 }
 
-/// A daemon without a keyring that new secrets go into by default keeps none.
-pub(super) fn ready(_: &CredentialStore) -> Result<(), StoreError> {
-    service()?.get_default_collection().map(drop).map_err(failed)
+/// A connection on which no secret goes. The store's own search would ask for the password of a keyring that is locked.
+pub(super) fn look() -> Result<SecretService<'static>, StoreError> {
+    SecretService::connect(EncryptionType::Plain).map_err(failed)
 }
 
-/// A search by the store would ask for the password of a keyring that is locked.
-pub(super) fn has(_: &CredentialStore, account: &str) -> Result<bool, StoreError> {
-    let service = service()?;
+/// A daemon without a keyring that new secrets go into by default keeps none.
+pub(super) fn ready(service: &SecretService<'static>) -> Result<(), StoreError> {
+    service.get_default_collection().map(drop).map_err(failed)
+}
+
+pub(super) fn has(service: &SecretService<'static>, account: &str) -> Result<bool, StoreError> {
     let found = service
         .search_items([("service", SERVICE), ("username", account)].into())
         .map_err(failed)?;
     Ok(!(found.unlocked.is_empty() && found.locked.is_empty()))
-}
-
-fn service() -> Result<SecretService<'static>, StoreError> {
-    // No secret is asked for.
-    SecretService::connect(EncryptionType::Plain).map_err(failed)
 }
 
 fn failed(error: ServiceError) -> StoreError {

@@ -1,6 +1,6 @@
 //! Windows: the Credential Manager of the person who is signed in.
 
-use keyring_core::{CredentialStore, Error as StoreError};
+use keyring_core::Error as StoreError;
 use windows_native_keyring_store as store;
 
 use super::{Store, Why, cause, entry};
@@ -11,13 +11,17 @@ pub(super) fn connect() -> Result<Store, StoreError> {
     Ok(store::Store::new_with_configuration(&shown)?)
 }
 
+pub(super) fn look() -> Result<Store, StoreError> {
+    connect()
+}
+
 /// Every person who is signed in has one.
-pub(super) fn ready(_: &CredentialStore) -> Result<(), StoreError> {
+pub(super) fn ready(_: &Store) -> Result<(), StoreError> {
     Ok(())
 }
 
-pub(super) fn has(store: &CredentialStore, account: &str) -> Result<bool, StoreError> {
-    match entry(store, account)?.get_attributes() {
+pub(super) fn has(store: &Store, account: &str) -> Result<bool, StoreError> {
+    match entry(&**store, account)?.get_attributes() {
         Ok(_) => Ok(true),
         Err(StoreError::NoEntry) => Ok(false),
         Err(error) => Err(error),
