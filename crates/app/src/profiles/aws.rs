@@ -1,6 +1,8 @@
 //! Profiles of `aws` (and of every program that is made with its libraries): `~/.aws/config` and `~/.aws/credentials`.
 //! Rules: <https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-files.html>; where it is silent, what botocore does.
 
+use std::path::Path;
+
 use lotse_cloud::{Addressing, Secret};
 
 use super::{
@@ -23,27 +25,27 @@ const SIGN_IN: [&str; 6] = [
 
 pub(super) fn read(paths: &ProfilePaths) -> Source {
     let mut source = Source::default();
-    let mut sections = |path: &Option<_>| -> Vec<Section> {
-        let text = path.as_deref().map_or(Ok(None), paths::text);
-        match text {
-            Ok(text) => ini::sections(&text.unwrap_or_default(), Dialect::Aws),
-            Err(error) => {
-                source.unreadable.push(error);
-                Vec::new()
-            }
-        }
-    };
-    let (config, credentials) = (sections(&paths.aws_config), sections(&paths.aws_credentials));
     let mut files = Files::default();
-    for section in config {
+    for section in sections(paths.aws_config.as_deref(), &mut source) {
         files.config_section(section);
     }
-    for section in credentials {
-        let profile = files.profile(&section.name.clone());
-        profile.credentials.update(section);
+    for section in sections(paths.aws_credentials.as_deref(), &mut source) {
+        let name = section.name.clone();
+        files.profile(&name).credentials = section;
     }
     source.found = files.profiles.iter().map(|profile| files.found(profile)).collect();
     source
+}
+
+fn sections(path: Option<&Path>, source: &mut Source) -> Vec<Section> {
+    let read = |path: &Path| match paths::text(path)? {
+        Some(text) => ini::sections(path, &text, Dialect::Aws),
+        None => Ok(Vec::new()),
+    };
+    path.map_or(Ok(Vec::new()), read).unwrap_or_else(|error| {
+        source.unreadable.push(error);
+        Vec::new()
+    })
 }
 
 #[derive(Default)]
@@ -82,7 +84,7 @@ impl Files {
     /// `[default]`, `[profile NAME]`, `[services NAME]`; nothing else concerns us.
     fn config_section(&mut self, mut section: Section) {
         if section.name == "default" {
-            self.profile("default").config.update(section);
+            self.profile("default").config = section;
             return;
         }
         let Some((kind, name)) = section.name.split_once([' ', '\t']) else {
@@ -93,7 +95,7 @@ impl Files {
             return;
         }
         match kind {
-            "profile" => self.profile(&name).config.update(section),
+            "profile" => self.profile(&name).config = section,
             "services" => {
                 section.name = name;
                 self.services.push(section);

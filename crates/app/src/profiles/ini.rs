@@ -1,5 +1,10 @@
-//! The two kinds of INI file that `aws` and `rclone` write, each read as its own program reads it. They are foreign input: what
-//! makes no sense is passed over.
+//! The two kinds of INI file that `aws` and `rclone` write, each read as its own program reads it.
+
+use std::path::Path;
+
+use configparser::ini::Ini;
+
+use crate::Error;
 
 /// Whose file it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,15 +15,15 @@ pub(super) enum Dialect {
     Rclone,
 }
 
-/// A section as it stands in the file; the same name may come again.
-#[derive(Debug, Default, PartialEq, Eq)]
+/// What stands below a name in brackets; below the same name elsewhere in the file, too.
+#[derive(Debug, Default)]
 pub(super) struct Section {
     pub(super) name: String,
     entries: Vec<(String, String)>,
 }
 
 impl Section {
-    /// The value of a key, if it is not empty. Of several the last one counts.
+    /// The value of a key, if it is not empty.
     pub(super) fn get(&self, key: &str) -> Option<&str> {
         let (_, value) = self.entries.iter().rfind(|(name, _)| name == key)?;
         Some(value.as_str()).filter(|value| !value.is_empty())
@@ -26,63 +31,50 @@ impl Section {
 
     /// What stands in the lines below `key =`, each a key and a value by itself.
     pub(super) fn nested(&self, key: &str, inner: &str) -> Option<&str> {
-        let below = self.get(key)?.strip_prefix('\n')?;
-        let (_, value) = below
+        let value = self.get(key)?;
+        if !value.starts_with(['\r', '\n']) {
+            return None;
+        }
+        let (_, value) = value
             .lines()
             .filter_map(|line| line.split_once('='))
             .rfind(|(name, _)| name.trim() == inner)?;
         Some(value.trim()).filter(|value| !value.is_empty())
     }
-
-    /// Takes over what another section of the same name says, which counts more.
-    pub(super) fn update(&mut self, other: Section) {
-        self.entries.extend(other.entries);
-    }
 }
 
-/// The sections of a file in their order. What stands before the first belongs to none.
-pub(super) fn sections(text: &str, dialect: Dialect) -> Vec<Section> {
-    let mut sections: Vec<Section> = Vec::new();
-    // How far the line is indented whose value may go on in the next one.
-    let mut goes_on = None;
-    for line in text.trim_start_matches('\u{feff}').lines() {
-        let trimmed = line.trim();
-        if trimmed.is_empty() || trimmed.starts_with(['#', ';']) {
-            continue;
-        }
-        let indent = line.len() - line.trim_start().len();
-        if dialect == Dialect::Aws
-            && goes_on.is_some_and(|of_key| indent > of_key)
-            && let Some((_, value)) = sections.last_mut().and_then(|section| section.entries.last_mut())
-        {
-            value.push('\n');
-            value.push_str(trimmed);
-            continue;
-        }
-        goes_on = None;
-        if let Some(name) = header(trimmed, dialect) {
-            sections.push(Section {
-                name: name.to_owned(),
-                entries: Vec::new(),
-            });
-        } else if let (Some((key, value)), Some(section)) = (trimmed.split_once(['=', ':']), sections.last_mut()) {
-            let key = match dialect {
-                Dialect::Aws => key.trim().to_lowercase(),
-                Dialect::Rclone => key.trim().to_owned(),
-            };
-            section.entries.push((key, value.trim().to_owned()));
-            goes_on = Some(indent);
-        }
-    }
-    sections
+/// The sections of the file at `path` with this text, in their order. What stands before the first belongs to none.
+///
+/// # Errors
+/// Code `profile_unreadable`; what it tells of the file is the number of a line.
+pub(super) fn sections(path: &Path, text: &str, dialect: Dialect) -> Result<Vec<Section>, Error> {
+    let mut ini = Ini::new_cs();
+    ini.set_default_section("");
+    ini.set_comment_symbols(&['#', ';']);
+    ini.set_inline_comment_symbols(Some(&[]));
+    ini.set_multiline(dialect == Dialect::Aws);
+    // What an editor of Windows puts before the text.
+    let text = text.trim_start_matches('\u{feff}').to_owned();
+    let sections = ini.read(text).map_err(|cause| {
+        Error::new("profile_unreadable")
+            .with("path", path.display())
+            .with("cause", cause)
+    })?;
+    let section = |(name, entries): (String, _)| Section {
+        name,
+        entries: values(entries, dialect),
+    };
+    let named = sections.into_iter().filter(|(name, _)| !name.is_empty());
+    Ok(named.map(section).collect())
 }
 
-fn header(line: &str, dialect: Dialect) -> Option<&str> {
-    let inner = line.strip_prefix('[')?;
-    match dialect {
-        // What comes behind the last bracket is passed over.
-        Dialect::Aws => inner.rsplit_once(']').map(|(name, _)| name),
-        Dialect::Rclone => inner.strip_suffix(']').map(str::trim),
-    }
-    .filter(|name| !name.is_empty())
+fn values(entries: impl IntoIterator<Item = (String, Option<String>)>, dialect: Dialect) -> Vec<(String, String)> {
+    let name = |key: String| match dialect {
+        Dialect::Aws => key.to_lowercase(),
+        Dialect::Rclone => key,
+    };
+    entries
+        .into_iter()
+        .filter_map(|(key, value)| Some((name(key), value?)))
+        .collect()
 }

@@ -20,7 +20,10 @@ pub(super) fn read(paths: &ProfilePaths) -> Source {
                 let error = Error::new("profile_encrypted").with("path", path.display());
                 source.unreadable.push(error);
             }
-            Ok(Some(text)) => source.found = remotes(&text),
+            Ok(Some(text)) => match ini::sections(path, &text, Dialect::Rclone) {
+                Ok(remotes) => source.found = remotes.iter().filter(is_s3).map(found).collect(),
+                Err(error) => source.unreadable.push(error),
+            },
             Ok(None) => continue,
             Err(error) => source.unreadable.push(error),
         }
@@ -38,19 +41,8 @@ fn is_encrypted(text: &str) -> bool {
         .is_some_and(|line| line.starts_with("RCLONE_ENCRYPT_V"))
 }
 
-fn remotes(text: &str) -> Vec<Found> {
-    let mut remotes: Vec<Section> = Vec::new();
-    for section in ini::sections(text, Dialect::Rclone) {
-        match remotes.iter_mut().find(|remote| remote.name == section.name) {
-            Some(remote) => remote.update(section),
-            None => remotes.push(section),
-        }
-    }
-    remotes
-        .iter()
-        .filter(|remote| remote.get("type") == Some("s3"))
-        .map(found)
-        .collect()
+fn is_s3(remote: &&Section) -> bool {
+    remote.get("type") == Some("s3")
 }
 
 fn found(remote: &Section) -> Found {
