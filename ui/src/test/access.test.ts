@@ -5,7 +5,8 @@ import { screen, waitFor, within } from "@testing-library/svelte";
 import axe from "axe-core";
 import { describe, expect, test } from "vitest";
 
-import { objectStorage, storage } from "../lib/backend/fake-connections";
+import { PRACTICE, objectStorage, storage } from "../lib/backend/fake-connections";
+import { stagingObject } from "../lib/backend/fake-staging";
 import { image, upload } from "../lib/backend/fake-data";
 import type { Locale } from "../lib/locale.svelte";
 import { openReport, openWindow, type OpenWindow } from "./window";
@@ -83,6 +84,20 @@ test("light, dark and the system's own can be chosen and are remembered", async 
   expect(document.documentElement.dataset["theme"]).toBeUndefined();
 });
 
+const PANELLED = objectStorage({ storage: storage({ panel: "https://panel.example/" }) });
+const STAGED = [
+  upload({ id: "over", connection: "shop", state: "staged" }),
+  upload({
+    id: "public",
+    connection: "shop",
+    state: "staged",
+    source_name: "other.img",
+    details: { ...upload({}).details, tags: ["web"], notes: "x" },
+    published: "2026-11-20T09:41:00Z",
+    public_until: "2026-11-20T09:42:00Z",
+  }),
+];
+
 const STATES: Record<string, (locale: Locale) => Promise<OpenWindow | void>> = {
   start: (locale) => openWindow({}, locale),
   dragging: async (locale) => {
@@ -134,6 +149,44 @@ const STATES: Record<string, (locale: Locale) => Promise<OpenWindow | void>> = {
     await user.click(screen.getByTestId("open-upload-settings"));
     await user.click(await screen.findByTestId("settings-limit"));
     await user.click(screen.getByTestId("settings-hours"));
+  },
+  "a hand-over": async (locale) => {
+    const { user } = await openWindow({ connections: [PRACTICE, PANELLED], uploads: STAGED }, locale);
+    await user.click(screen.getByTestId("transfers-button"));
+    await user.click((await screen.findAllByTestId("hand-over"))[1]!);
+    await screen.findByTestId("handover-url");
+    await user.click(screen.getByTestId("check-address"));
+    await screen.findByTestId("handover-done");
+  },
+  "a hand-over that is private, without an address of the panel": async (locale) => {
+    const { user } = await openWindow({ connections: [objectStorage()], uploads: STAGED }, locale);
+    await user.click((await screen.findAllByTestId("notice-open"))[0]!);
+    await screen.findByTestId("publish-again");
+  },
+  "a hand-over that is over": async (locale) => {
+    const { user } = await openWindow({ connections: [objectStorage()], uploads: STAGED }, locale);
+    await user.click((await screen.findAllByTestId("notice-open"))[0]!);
+    await user.click(await screen.findByTestId("import-finished"));
+    await user.click(await screen.findByTestId("question-yes"));
+    await screen.findByTestId("handover-end");
+  },
+  "the form for an object storage": async (locale) => {
+    const needs = { code: "secret_needed", params: {}, retryable: false };
+    const connections = [PRACTICE, objectStorage({ needs })];
+    const { backend, user } = await openWindow({ connections }, locale);
+    backend.drop(["/a/debian.qcow2"]);
+    await user.selectOptions(await screen.findByTestId("details-connection"), "shop");
+    await user.selectOptions(screen.getByTestId("details-region"), "\n other");
+    await screen.findByTestId("details-region-name");
+    await screen.findByTestId("sending-plan");
+  },
+  "what stands in object storages": async (locale) => {
+    const parts = stagingObject({ size: null, kind: { is: "open_upload", upload_id: "x" }, public: null });
+    const error = { code: "s3_timeout", params: {}, retryable: true };
+    const staging = { objects: [stagingObject(), parts], unreachable: [{ connection: "shop", error }] };
+    const { user } = await openWindow({ connections: [PANELLED], uploads: STAGED, staging }, locale);
+    await user.click(screen.getByTestId("nav-images"));
+    await screen.findAllByTestId("staging-row");
   },
   "a question": async (locale) => {
     const { user } = await openWindow({ uploads: [upload({})] }, locale);

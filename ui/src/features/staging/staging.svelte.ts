@@ -53,11 +53,13 @@ export class Staging {
     return (this.#list?.objects ?? []).reduce((sum, { size }) => sum + (size ?? 0), 0);
   }
 
-  ownerOf({ upload }: StagingObject): Owner {
+  ownerOf({ upload, kind }: StagingObject): Owner {
     if (upload === null) return "elsewhere";
     const state = this.#transfers.find(upload)?.state;
     if (state === undefined || isFinal(state)) return "ended";
-    return state === "staged" ? "staged" : "running";
+    if (state !== "staged") return "running";
+    // Parts beside an object that has arrived are left from a try whose answer was lost.
+    return kind.is === "object" ? "staged" : "ended";
   }
 
   /** Asks again; of several questions under way only the latest answer counts. */
