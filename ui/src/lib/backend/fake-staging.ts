@@ -35,5 +35,5 @@ export function handOver(upload: Upload, connection: Connection | undefined): Ha
 
 /** The key of an upload's staging object. */
 export function keyOf(upload: Upload): string {
-  return `imagelotse/00112233445566778899aabbccddeeff/${encodeURIComponent(upload.source_name)}`;
+  return `imagelotse/ffeeddccbbaa99887766554433221100/${encodeURIComponent(upload.source_name)}`;
 }
