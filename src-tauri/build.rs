@@ -31,7 +31,13 @@ fn main() {
         "save_settings",
         "forget_upload",
         "images",
+        "hand_over",
+        "import_finished",
+        "publish_again",
+        "mail_hand_over",
         "open_panel",
+        "staging",
+        "remove_staging",
     ];
     let attributes = tauri_build::Attributes::new().app_manifest(tauri_build::AppManifest::new().commands(commands));
     if let Err(error) = tauri_build::try_build(attributes) {

@@ -39,6 +39,7 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
         .setup(|tauri| {
             let engine = App::open(&lotse_app::data_folder()?, Arc::new(SystemEnvironment))?;
             events::forward_uploads(tauri.handle().clone(), engine.clone());
+            events::tidy_staging(engine.clone());
             tauri.manage(engine);
             Ok(())
         })
@@ -59,7 +60,13 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
             commands::connections::secret_places,
             commands::connections::unlock,
             commands::images::images,
+            commands::staging::hand_over,
+            commands::staging::import_finished,
+            commands::staging::publish_again,
+            commands::staging::mail_hand_over,
             commands::staging::open_panel,
+            commands::staging::staging,
+            commands::staging::remove_staging,
             commands::uploads::start_upload,
             commands::uploads::uploads,
             commands::uploads::cancel_upload,
