@@ -73,7 +73,7 @@ test("without noted names the panel is asked", async () => {
 test("a connection that needs a secret says so, and Upload leads to the sign-in", async () => {
   const needs = { code: "secret_needed", params: {}, retryable: false };
   const { backend, user } = await openForm([PRACTICE, { ...SHOP, needs }]);
-  expect(screen.getByTestId("connection-needs").dataset["code"]).toBe("secret_needed");
+  expect(screen.getByTestId("details-needs").dataset["code"]).toBe("secret_needed");
   await user.click(screen.getByTestId("upload-button"));
   await screen.findByTestId("sign-in-dialog");
   expect(backend.requests).toEqual([]);
