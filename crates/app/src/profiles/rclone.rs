@@ -1,5 +1,7 @@
 //! Remotes of `rclone` of type `s3`. Rules: <https://rclone.org/s3/>, <https://rclone.org/docs/#config-string>.
 
+use std::path::Path;
+
 use lotse_cloud::{Addressing, Secret};
 
 use super::{
@@ -13,23 +15,35 @@ use crate::{Error, ObjectStorage};
 const VIRTUAL_HOST: [&str; 4] = ["AWS", "Alibaba", "Netease", "TencentCOS"];
 
 pub(super) fn read(paths: &ProfilePaths) -> Source {
-    let mut source = Source::default();
     for path in &paths.rclone {
-        match paths::text(path) {
-            Ok(Some(text)) if is_encrypted(&text) => {
-                let error = Error::new("profile_encrypted").with("path", path.display());
-                source.unreadable.push(error);
+        let remotes = paths::text(path).and_then(|text| text.map(|text| remotes(path, &text)).transpose());
+        match remotes {
+            Ok(None) => {}
+            Ok(Some(found)) => {
+                return Source {
+                    found,
+                    ..Source::default()
+                };
             }
-            Ok(Some(text)) => match ini::sections(path, &text, Dialect::Rclone) {
-                Ok(remotes) => source.found = remotes.iter().filter(is_s3).map(found).collect(),
-                Err(error) => source.unreadable.push(error),
-            },
-            Ok(None) => continue,
-            Err(error) => source.unreadable.push(error),
+            Err(error) => {
+                let unreadable = vec![error];
+                return Source {
+                    unreadable,
+                    ..Source::default()
+                };
+            }
         }
-        break;
     }
-    source
+    Source::default()
+}
+
+fn remotes(path: &Path, text: &str) -> Result<Vec<Found>, Error> {
+    if is_encrypted(text) {
+        return Err(Error::new("profile_encrypted").with("path", path.display()));
+    }
+    let sections = ini::sections(path, text, Dialect::Rclone)?;
+    let remotes = sections.iter().filter(|remote| remote.get("type") == Some("s3"));
+    Ok(remotes.map(found).collect())
 }
 
 /// The first line that says something tells.
@@ -39,10 +53,6 @@ fn is_encrypted(text: &str) -> bool {
         .map(str::trim)
         .find(|line| !(line.is_empty() || line.starts_with(['#', ';'])))
         .is_some_and(|line| line.starts_with("RCLONE_ENCRYPT_V"))
-}
-
-fn is_s3(remote: &&Section) -> bool {
-    remote.get("type") == Some("s3")
 }
 
 fn found(remote: &Section) -> Found {
