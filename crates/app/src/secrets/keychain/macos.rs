@@ -4,7 +4,8 @@ use apple_native_keyring_store::keychain;
 use keyring_core::Error as StoreError;
 use security_framework::base::Error as SecurityError;
 
-use super::{SERVICE, Store, Why, cause};
+use super::{SERVICE, Store, cause, failed, locked, unavailable};
+use crate::Error;
 
 pub(super) fn connect() -> Result<Store, StoreError> {
     Ok(keychain::Store::new()?)
@@ -14,9 +15,9 @@ pub(super) fn look() -> Result<Store, StoreError> {
     connect()
 }
 
-/// Every person has one; whether it is locked shows when it is used.
-pub(super) fn ready(_: &Store) -> Result<(), StoreError> {
-    Ok(())
+/// Whether it is locked shows when it is used.
+pub(super) fn ready(store: &Store) -> Result<(), StoreError> {
+    has(store, "").map(drop)
 }
 
 /// Reading the secret may ask the person; looking for the entry does not.
@@ -31,15 +32,15 @@ pub(super) fn modifiers(_: &str) -> Vec<(&'static str, String)> {
 }
 
 /// By the numbers of `SecBase.h`.
-pub(super) fn why(error: &StoreError) -> Why {
+pub(super) fn told(error: &StoreError) -> Error {
     let (StoreError::PlatformFailure(platform) | StoreError::NoStorageAccess(platform)) = error else {
-        return Why::Failed(cause(error));
+        return failed(cause(error));
     };
     match platform.downcast_ref::<SecurityError>().map(|error| error.code()) {
         // errSecNotAvailable, errSecNoSuchKeychain, errSecInvalidKeychain
-        Some(-25291 | -25294 | -25295) => Why::Unavailable(cause(error)),
+        Some(-25291 | -25294 | -25295) => unavailable(&cause(error)),
         // errSecUserCanceled, errSecAuthFailed, errSecInteractionNotAllowed, errSecInteractionRequired
-        Some(-128 | -25293 | -25308 | -25315) => Why::Locked,
-        _ => Why::Failed(cause(error)),
+        Some(-128 | -25293 | -25308 | -25315) => locked(),
+        _ => failed(cause(error)),
     }
 }

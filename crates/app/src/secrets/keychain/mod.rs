@@ -46,16 +46,6 @@ const SILENT: Duration = Duration::from_mins(1);
 
 type Store = Arc<CredentialStore>;
 
-/// Why a store did not do what it was asked for, with the cause as the system tells it.
-enum Why {
-    /// Nothing there that keeps secrets.
-    Unavailable(String),
-    /// It is locked, and nobody unlocked it.
-    Locked,
-    /// Anything else.
-    Failed(String),
-}
-
 /// The keychain of the system that the program runs on. Every call asks it anew: the daemon behind it may have been
 /// restarted, and a secret is read once for many uploads.
 #[derive(Debug, Default)]
@@ -172,7 +162,7 @@ impl Patience {
                     Ok(connection) => {
                         // Whoever asked may have lost patience; then nobody wants the answer either.
                         _ = tell.send(Told::Connected);
-                        question(&connection).map_err(|error| failure(&error))
+                        question(&connection).map_err(|error| native::told(&error))
                     }
                     Err(error) => Err(unavailable(&cause(&error))),
                 };
@@ -227,14 +217,6 @@ fn remove_all(entries: &[Entry]) -> Result<(), StoreError> {
         Err(StoreError::NoEntry) => Ok(()),
         done => done,
     })
-}
-
-fn failure(error: &StoreError) -> Error {
-    match native::why(error) {
-        Why::Unavailable(cause) => unavailable(&cause),
-        Why::Locked => locked(),
-        Why::Failed(cause) => failed(cause),
-    }
 }
 
 /// What the system says, without what it has kept: an error may carry the secret's bytes, which only `Debug` shows.

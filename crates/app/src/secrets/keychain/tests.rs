@@ -77,7 +77,7 @@ fn no_error_tells_a_secret() {
         StoreError::Ambiguous(Vec::new()),
         StoreError::TooLong("password".to_owned(), 2560),
     ] {
-        let told = format!("{:?}", failure(&error));
+        let told = format!("{:?}", native::told(&error));
         assert!(told.contains("keychain_failed"), "{told}");
         for hidden in ["s3cr3t", "115, 51"] {
             assert!(!told.contains(hidden), "{told}");

@@ -3,7 +3,8 @@
 use keyring_core::Error as StoreError;
 use windows_native_keyring_store as store;
 
-use super::{Store, Why, cause, entry};
+use super::{Store, cause, entry, failed, unavailable};
+use crate::Error;
 
 pub(super) fn connect() -> Result<Store, StoreError> {
     // As it is shown: `ccloud@imagelotse`.
@@ -15,9 +16,9 @@ pub(super) fn look() -> Result<Store, StoreError> {
     connect()
 }
 
-/// Every person who is signed in has one.
-pub(super) fn ready(_: &Store) -> Result<(), StoreError> {
-    Ok(())
+/// A session without one says so whatever it is asked.
+pub(super) fn ready(store: &Store) -> Result<(), StoreError> {
+    has(store, "").map(drop)
 }
 
 pub(super) fn has(store: &Store, account: &str) -> Result<bool, StoreError> {
@@ -35,9 +36,9 @@ pub(super) fn modifiers(_: &str) -> Vec<(&'static str, String)> {
 
 /// It is open while the person is signed in; access is denied to a session that has none (a service, a sign-in over the
 /// network: `ERROR_NO_SUCH_LOGON_SESSION`).
-pub(super) fn why(error: &StoreError) -> Why {
+pub(super) fn told(error: &StoreError) -> Error {
     match error {
-        StoreError::NoStorageAccess(_) => Why::Unavailable(cause(error)),
-        _ => Why::Failed(cause(error)),
+        StoreError::NoStorageAccess(_) => unavailable(&cause(error)),
+        _ => failed(cause(error)),
     }
 }
