@@ -29,6 +29,7 @@ impl Error {
         "connection_endpoint_user",
         "connection_image_region_too_long",
         "connection_in_use",
+        "connection_is_practice",
         "connection_left_behind",
         "connection_may_not_list",
         "connection_name_empty",

@@ -76,7 +76,7 @@ impl App {
     /// One of them that a person has set up.
     ///
     /// # Errors
-    /// Code `connection_unknown`, also for the practice cloud, of which there is nothing to tell.
+    /// Codes `connection_unknown`, `connection_is_practice`, of which there is nothing to tell.
     pub async fn connection(&self, id: &str) -> Result<Connection, Error> {
         self.connections.one(id).await
     }
@@ -110,13 +110,14 @@ impl App {
     /// Removes a connection and its secret; what is in its bucket stays.
     ///
     /// # Errors
-    /// Code `connection_unknown`; `connection_in_use` where uploads of it have not ended, unless it shall go `anyway`: what they left in
-    /// the bucket can then not be removed from here any more.
+    /// Codes `connection_unknown`, `connection_is_practice`; `connection_in_use` where uploads of it have not ended, unless it shall go `anyway`: what they left in
+    /// the bucket can then not be removed from here any more. The codes of secrets where its secret could not be removed; `anyway`
+    /// leaves it there.
     pub async fn remove_connection(&self, id: &str, anyway: bool) -> Result<(), Error> {
         if !anyway {
             self.check_unused(id)?;
         }
-        self.connections.remove(id).await
+        self.connections.remove(id, anyway).await
     }
 
     /// Tries a connection that is described: name, TLS, clock, key, bucket, write, public read, delete. Each step is told when it was

@@ -179,7 +179,10 @@ pub(crate) enum ConnectionCommand {
         #[arg(long)]
         anyway: bool,
     },
-    Profiles,
+    Profiles {
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// An object storage that is to be set up; its secret is no word of a call.

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use lotse_api::Connection;
+use lotse_api::{Connection, Profiles};
 use lotse_app::{
     Addressing, App, ConnectionKind, Draft, Error, FileState, ObjectStorage, PRACTICE, Profile, ProfileSource,
     PublicBy, SecretPlace, SecretSource, TestOutcome, TestStep, TestStepKind,
@@ -30,8 +30,8 @@ pub(crate) async fn run(text: &Text, app: &App, command: ConnectionCommand) -> R
             anstream::eprintln!("{}", text.get("cli_connection_removed"));
             Ok(ExitCode::SUCCESS)
         }
-        ConnectionCommand::Profiles => {
-            profiles(text, app);
+        ConnectionCommand::Profiles { json } => {
+            profiles(text, app, json);
             Ok(ExitCode::SUCCESS)
         }
     }
@@ -313,8 +313,11 @@ async fn list(text: &Text, app: &App, json: bool) -> Result<ExitCode, Error> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn profiles(text: &Text, app: &App) {
+fn profiles(text: &Text, app: &App, json: bool) {
     let profiles = app.profiles();
+    if json {
+        return print_json(&Profiles::from(profiles));
+    }
     for error in &profiles.unreadable {
         print_error(text, error);
     }

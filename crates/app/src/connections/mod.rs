@@ -229,8 +229,10 @@ impl Connections {
             self.store.restore(id, entry)?;
             return Err(error);
         }
-        if before.secret_in != place {
-            self.secrets.remove(id, before.secret_in).await?;
+        if before.secret_in != place
+            && let Err(error) = self.secrets.remove(id, before.secret_in).await
+        {
+            tracing::warn!(%error, connection = id, "the secret is still in its old place, too");
         }
         Ok(())
     }
@@ -251,15 +253,21 @@ impl Connections {
         }
     }
 
-    /// Removes a connection and its secret.
-    pub(crate) async fn remove(&self, id: &str) -> Result<(), Error> {
-        let removed = self.store.remove(id)?;
-        self.forget(id);
-        match removed {
-            Stored::Known(storage) => self.secrets.remove(id, storage.secret_in).await,
-            // Where its secret is only the program knows that wrote it.
-            Stored::Strange(..) => Ok(()),
+    /// Removes a connection and its secret. `anyway`: also where the secret cannot be removed.
+    pub(crate) async fn remove(&self, id: &str, anyway: bool) -> Result<(), Error> {
+        let stored = self.store.all()?.remove(id).ok_or_else(|| unknown(id))?;
+        // The secret first: without its connection nobody could find it any more. Where that is only the program knows that wrote it.
+        if let Stored::Known(storage) = stored
+            && let Err(error) = self.secrets.remove(id, storage.secret_in).await
+        {
+            if !anyway && error.code != "keychain_unavailable" {
+                return Err(error);
+            }
+            tracing::warn!(%error, connection = id, "the secret of a removed connection is still where it was");
         }
+        self.store.remove(id)?;
+        self.forget(id);
+        Ok(())
     }
 
     /// Has a connection opened anew the next time: with the secret that may have been changed by another process meanwhile.
@@ -372,7 +380,8 @@ impl Connections {
             SecretSource::Typed(secret) => cleaned::secret(secret),
             SecretSource::Kept(id) => self.secrets.read(id, self.store.one(id)?.secret_in).await,
             SecretSource::Profile { source, name } => {
-                profiles::secret(&self.profile_paths, *source, name).map(|(_, secret)| secret)
+                let (_, secret) = profiles::secret(&self.profile_paths, *source, name)?;
+                cleaned::secret(&secret)
             }
         }
     }
@@ -406,6 +415,9 @@ impl Connections {
 }
 
 fn unknown(id: &str) -> Error {
+    if id == PRACTICE {
+        return Error::new("connection_is_practice");
+    }
     Error::new("connection_unknown").with("connection", id)
 }
 
@@ -414,7 +426,7 @@ pub(crate) fn needs_somebody(error: &Error) -> bool {
     matches!(
         error.code.as_str(),
         "secret_needed" | "passphrase_needed" | "keychain_locked" | "keychain_unavailable" | "keychain_failed"
-    )
+    ) || error.code.starts_with("secrets_file_")
 }
 
 async fn open_practice(folder: &Path) -> Result<Arc<OpenConnection>, Error> {

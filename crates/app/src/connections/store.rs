@@ -102,8 +102,8 @@ impl Store {
     ///
     /// # Errors
     /// Codes `connection_unknown`, `connections_unreadable`, `settings_not_written`.
-    pub(super) fn remove(&self, id: &str) -> Result<Stored, Error> {
-        self.change(|all| Ok(understood(id, all.remove(id).ok_or_else(|| unknown(id))?)))
+    pub(super) fn remove(&self, id: &str) -> Result<(), Error> {
+        self.change(|all| all.remove(id).map(drop).ok_or_else(|| unknown(id)))
     }
 
     fn read(&self) -> Result<Map<String, Value>, Error> {

@@ -1,6 +1,14 @@
 //! A computer with an object storage that it knows nothing of: the practice cloud's, started beside it.
 
-use std::{fs, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    fs,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use jiff::{Timestamp, tz::TimeZone};
 use lotse_app::{
@@ -17,10 +25,48 @@ use url::Url;
 
 pub(crate) type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
 
-/// With a keychain of its own.
+/// With a keychain of its own, which can be locked.
 #[derive(Default)]
 struct Computer {
-    keychain: Arc<MemoryKeychain>,
+    keychain: Arc<LockableKeychain>,
+}
+
+#[derive(Default)]
+struct LockableKeychain {
+    memory: MemoryKeychain,
+    locked: AtomicBool,
+}
+
+impl LockableKeychain {
+    fn open(&self) -> Result<&MemoryKeychain, Error> {
+        if self.locked.load(Ordering::Relaxed) {
+            Err(Error::new("keychain_locked"))
+        } else {
+            Ok(&self.memory)
+        }
+    }
+}
+
+impl Keychain for LockableKeychain {
+    fn works(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn has(&self, account: &str) -> Result<bool, Error> {
+        self.memory.has(account)
+    }
+
+    fn read(&self, account: &str) -> Result<Option<Secret>, Error> {
+        self.open()?.read(account)
+    }
+
+    fn write(&self, account: &str, secret: &Secret) -> Result<(), Error> {
+        self.open()?.write(account, secret)
+    }
+
+    fn remove(&self, account: &str) -> Result<(), Error> {
+        self.open()?.remove(account)
+    }
 }
 
 impl Environment for Computer {
@@ -41,7 +87,7 @@ impl Environment for Computer {
     }
 
     fn keychain(&self) -> Arc<dyn Keychain> {
-        Arc::<MemoryKeychain>::clone(&self.keychain)
+        Arc::<LockableKeychain>::clone(&self.keychain)
     }
 
     fn profile_paths(&self) -> ProfilePaths {
@@ -81,6 +127,16 @@ impl Desk {
 
     pub(crate) fn data(&self) -> PathBuf {
         self.folder.path().join("data")
+    }
+
+    /// Has the person lock the keychain, or unlock it.
+    pub(crate) fn lock_keychain(&self, locked: bool) {
+        self.computer.keychain.locked.store(locked, Ordering::Relaxed);
+    }
+
+    /// Whether the keychain has a secret of this connection.
+    pub(crate) fn keychain_has(&self, id: &str) -> Outcome<bool> {
+        Ok(self.computer.keychain.has(id)?)
     }
 
     pub(crate) fn bucket(&self) -> &str {

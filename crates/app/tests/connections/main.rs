@@ -222,11 +222,11 @@ async fn a_connection_is_kept_changed_and_removed_and_its_secret_stays_out_of_th
 
     desk.app.remove_connection(&kept.id, false).await?;
     assert_eq!(other.connection(&kept.id).await.unwrap_err().code, "connection_unknown");
-    for id in [PRACTICE, "elsewhere"] {
-        assert_eq!(
-            desk.app.remove_connection(id, false).await.unwrap_err().code,
-            "connection_unknown"
-        );
+    for (id, code) in [
+        (PRACTICE, "connection_is_practice"),
+        ("elsewhere", "connection_unknown"),
+    ] {
+        assert_eq!(desk.app.remove_connection(id, false).await.unwrap_err().code, code);
     }
     Ok(())
 }
@@ -319,5 +319,44 @@ async fn a_key_that_was_replaced_elsewhere_is_read_anew() -> Outcome {
     window.uploads().resume(upload).await?;
     desk::until(window, upload, |upload| upload.acknowledged == upload.total).await?;
     window.uploads().cancel(upload).await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_is_never_left_where_no_connection_leads_to_it() -> Outcome {
+    let desk = Desk::new().await?;
+    let mut draft = desk.draft();
+    draft.storage.secret_in = SecretPlace::Keychain;
+    desk.lock_keychain(true);
+    assert_eq!(
+        desk.app.save_connection(None, &draft).await.unwrap_err().code,
+        "keychain_locked"
+    );
+    assert_eq!(
+        desk.app.connections().await?.len(),
+        1,
+        "a connection without its secret is not kept"
+    );
+    desk.lock_keychain(false);
+    let kept = desk.app.save_connection(None, &draft).await?;
+
+    desk.lock_keychain(true);
+    assert_eq!(
+        desk.app.remove_connection(&kept.id, false).await.unwrap_err().code,
+        "keychain_locked"
+    );
+    assert!(desk.app.connection(&kept.id).await.is_ok(), "it can be tried again");
+    draft.storage.secret_in = SecretPlace::Ask;
+    desk.lock_keychain(false);
+    desk.app.save_connection(Some(&kept.id), &draft).await?;
+    assert!(!desk.keychain_has(&kept.id)?, "it has moved");
+    desk.app.test_connection(&draft, &|_| {}).await?;
+
+    draft.storage.secret_in = SecretPlace::Keychain;
+    draft.secret = SecretSource::Kept(kept.id.clone());
+    desk.app.save_connection(Some(&kept.id), &draft).await?;
+    assert!(desk.keychain_has(&kept.id)?, "and back");
+    desk.app.remove_connection(&kept.id, false).await?;
+    assert!(!desk.keychain_has(&kept.id)?);
     Ok(())
 }
