@@ -204,6 +204,11 @@ fn apart(mut typed: Url, bucket: &str, addressing: Addressing) -> Result<(Url, S
         return Err(Error::new("connection_endpoint_path").with("server", server));
     }
     typed.set_path("");
+    // No name can stand before a bare address.
+    let addressing = match typed.host() {
+        Some(Host::Domain(_)) => addressing,
+        _ => Addressing::Path,
+    };
     if !path.is_empty() {
         return Ok((typed, path, Addressing::Path));
     }

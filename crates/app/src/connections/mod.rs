@@ -223,16 +223,20 @@ impl Connections {
         let place = storage.secret_in;
         let secret = self.new_secret(id, &before, storage, source).await?;
         let entry = self.store.set(id, storage)?;
-        if let Some(secret) = secret
-            && let Err(error) = self.secrets.write(id, place, &secret).await
+        if let Some(secret) = &secret
+            && let Err(error) = self.secrets.write(id, place, secret).await
         {
             self.store.restore(id, entry)?;
             return Err(error);
         }
-        if before.secret_in != place
-            && let Err(error) = self.secrets.remove(id, before.secret_in).await
-        {
-            tracing::warn!(%error, connection = id, "the secret is still in its old place, too");
+        if before.secret_in != place {
+            if let Err(error) = self.secrets.remove(id, before.secret_in).await {
+                tracing::warn!(%error, connection = id, "the secret is still in its old place, too");
+            }
+            // What this process remembers is forgotten with any place.
+            if let (SecretPlace::Ask, Some(secret)) = (place, secret) {
+                self.secrets.remember(id, secret);
+            }
         }
         Ok(())
     }
