@@ -30,6 +30,7 @@ pub(crate) fn tidy_staging(app: App) {
 /// Goes on with what was interrupted when the program last ended, and tells the page whenever an upload moves on.
 pub(crate) fn forward_uploads(handle: AppHandle, app: App) {
     tauri::async_runtime::spawn(async move {
+        app.uploads().oversee();
         let mut changes = app.uploads().changes();
         if let Err(error) = app.uploads().resume_interrupted().await {
             tracing::warn!(%error, "interrupted uploads could not be resumed");

@@ -8,8 +8,8 @@ use lotse_transfer::{Job, JobState, Target as _};
 use super::{StagingKind, StagingList, StagingObject};
 use crate::{
     App, Error,
-    connections::OpenConnection,
-    uploads::{PREFIX, name_in},
+    connections::{OpenConnection, PREFIX},
+    uploads::name_in,
 };
 
 /// So many objects of which the journal knows nothing are looked at as a stranger: each costs a request.

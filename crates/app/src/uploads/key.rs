@@ -5,8 +5,7 @@ use std::path::Path;
 
 use lotse_disk::{Compression, Container, Format};
 
-/// All that this program ever writes, lists or removes in a bucket stands below.
-pub(crate) const PREFIX: &str = "imagelotse/";
+use crate::connections::PREFIX;
 
 /// Longest name in a key, in bytes. S3 takes keys of 1,024; this one is also to fit whole into a `mailto:` link of 2,000 characters,
 /// where a byte that is no ASCII takes five.

@@ -27,7 +27,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 pub use hours::Hours;
-pub(crate) use key::{PREFIX, name_in};
+pub(crate) use key::name_in;
 
 use self::turns::Turns;
 use crate::{
@@ -497,6 +497,12 @@ impl Uploads {
     /// Wakes whenever an upload of this process has moved on.
     pub fn changes(&self) -> watch::Receiver<()> {
         self.inner.changed.subscribe()
+    }
+
+    /// Keeps to the settings from now on, also where no upload runs: above all what is over its time becomes private, now and every hour.
+    /// To be called once by whoever runs for long, within the runtime. Ends with the last clone.
+    pub fn oversee(&self) {
+        oversee::oversee(&self.inner);
     }
 
     async fn begin(&self, id: JobId) -> Result<Upload, Error> {

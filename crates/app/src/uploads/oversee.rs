@@ -1,4 +1,5 @@
-//! Keeps to what a person has chosen while uploads run: the limit, how many at once, the hours; and keeps the computer awake.
+//! Keeps to what a person has chosen while the program runs: the limit, how many at once, the hours, how long an object stays public;
+//! and keeps the computer awake.
 
 use std::{
     sync::{Arc, PoisonError, Weak, atomic::Ordering},
@@ -11,6 +12,9 @@ use super::{Inner, Stage};
 
 /// How long a choice made in another process may go unseen.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// How often staging objects are looked through for those that are over their time.
+const TIDY: SignedDuration = SignedDuration::from_hours(1);
 
 impl Inner {
     /// Makes what was chosen hold.
@@ -61,6 +65,8 @@ pub(super) fn oversee(inner: &Arc<Inner>) {
 
 async fn keep_overseeing(inner: Weak<Inner>) {
     let mut awake = None;
+    let mut tidied: Option<Timestamp> = None;
+    let tidying = Arc::new(tokio::sync::Mutex::new(()));
     while let Some(inner) = inner.upgrade() {
         inner.settings.refresh();
         inner.apply_settings();
@@ -69,6 +75,21 @@ async fn keep_overseeing(inner: Weak<Inner>) {
             Some(awake) => Some(awake),
             None => Some(inner.environment.keep_awake()),
         };
+        let now = inner.environment.now();
+        // A clock that was put back counts, too: who knows for how long it was wrong.
+        if tidied.is_none_or(|tidied| now.duration_since(tidied).abs() >= TIDY)
+            && let Ok(busy) = Arc::clone(&tidying).try_lock_owned()
+        {
+            tidied = Some(now);
+            let inner = Arc::clone(&inner);
+            // Beside this: a service that does not answer takes its time.
+            tokio::spawn(async move {
+                if let Err(error) = inner.tidy().await {
+                    tracing::warn!(%error, "what is over its time could not be looked through");
+                }
+                drop(busy);
+            });
+        }
         drop(inner);
         tokio::time::sleep(LOOK).await;
     }

@@ -18,6 +18,9 @@ pub(crate) type Outcome = Result<(), Box<dyn std::error::Error>>;
 /// Long enough for several parts of 8 MiB, so that there is something to interrupt.
 pub(crate) const SIZE: usize = 40 << 20;
 
+/// Bytes of an image that is sent in one part.
+pub(crate) const SMALL: u64 = 1 << 20;
+
 pub(crate) struct Computer {
     pub(crate) folder: TempDir,
 }
@@ -40,6 +43,13 @@ impl Computer {
         bytes[510..512].copy_from_slice(&[0x55, 0xaa]);
         let path = self.folder.path().join(name);
         fs::write(&path, bytes)?;
+        Ok(path)
+    }
+
+    /// The same of one part.
+    pub(crate) fn small_image(&self, name: &str) -> std::io::Result<PathBuf> {
+        let path = self.image(name)?;
+        fs::File::options().write(true).open(&path)?.set_len(SMALL)?;
         Ok(path)
     }
 

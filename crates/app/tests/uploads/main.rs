@@ -1,7 +1,12 @@
 //! The use cases over the real journal and the practice cloud: what window and command line both rely on.
 
 mod computer;
+mod line;
+mod mail;
 mod queue;
+mod staged;
+mod staging_list;
+mod storage;
 
 use std::fs;
 
