@@ -97,6 +97,7 @@ impl Error {
         "staging_in_use",
         "staging_private",
         "staging_still_public",
+        "staging_unknown",
         "task_aborted",
         "upload_busy_elsewhere",
         "upload_details_unreadable",

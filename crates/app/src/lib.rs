@@ -29,6 +29,7 @@ pub use export::{ExportFormat, export};
 pub use facts::facts;
 pub use images::{Image, ImageList};
 pub use lotse_cloud::{Addressing, PublicBy, Secret};
+pub use lotse_transfer::JobId;
 pub use lotse_words::Language;
 pub use profiles::{Profile, ProfilePaths, ProfileSource, Profiles};
 pub use rate::{TimeLeft, TimeUnit};

@@ -107,12 +107,56 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: ConnectionCommand,
     },
+    Staging {
+        #[command(subcommand)]
+        command: StagingCommand,
+    },
+    Handover(HandoverWish),
+    Imported {
+        id: String,
+    },
     Images {
         #[arg(long, default_value = lotse_app::PRACTICE)]
         connection: String,
         #[arg(long)]
         json: bool,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum StagingCommand {
+    List {
+        #[arg(long)]
+        connection: Option<String>,
+        #[arg(long)]
+        json: bool,
+    },
+    Remove(StagingRemoval),
+}
+
+/// What is to be removed from object storages.
+#[derive(Debug, Args)]
+pub(crate) struct StagingRemoval {
+    #[arg(required_unless_present = "all_expired", conflicts_with = "all_expired")]
+    pub(crate) keys: Vec<String>,
+    #[arg(long)]
+    pub(crate) all_expired: bool,
+    #[arg(long)]
+    pub(crate) connection: Option<String>,
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+/// A hand-over, and in which form.
+#[derive(Debug, Args)]
+pub(crate) struct HandoverWish {
+    pub(crate) id: Option<String>,
+    #[arg(long, conflicts_with = "mail")]
+    pub(crate) json: bool,
+    #[arg(long)]
+    pub(crate) mail: bool,
+    #[arg(long)]
+    pub(crate) again: bool,
 }
 
 /// An image to check, and what becomes of the report.
@@ -286,6 +330,8 @@ pub(crate) struct Choice {
     pub(crate) at_once: Option<u32>,
     #[arg(long)]
     pub(crate) keep_awake: Option<bool>,
+    #[arg(long)]
+    pub(crate) staging_days: Option<u32>,
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -6,11 +6,13 @@ mod connections;
 mod explain;
 mod facts;
 mod follow;
+mod handover;
 mod help;
 mod images;
 mod prompt;
 mod report;
 mod settings;
+mod staging;
 mod text;
 mod uploads;
 
@@ -81,9 +83,15 @@ async fn dispatch(text: &Text, command: Command) -> Result<ExitCode, Error> {
         Command::Restart { id } => uploads::restart(text, &app, &id).await,
         Command::Relocate { id, file } => uploads::relocate(text, &app, &id, &file).await,
         Command::Settings(choice) => settings::run(text, &app, &choice),
-        Command::Uploads { json } => uploads::list(text, &app, json),
+        Command::Uploads { json } => {
+            staging::tidy(&app).await;
+            uploads::list(text, &app, json)
+        }
         Command::Cancel { id, all } => uploads::cancel(text, &app, id.as_deref(), all).await,
         Command::Connection { command } => connections::run(text, &app, command).await,
+        Command::Staging { command } => staging::run(text, &app, command).await,
+        Command::Handover(wish) => handover::run(text, &app, &wish).await,
+        Command::Imported { id } => handover::imported(text, &app, &id).await,
         Command::Images { connection, json } => images::list(text, &app, &connection, json).await,
     }
 }

@@ -52,6 +52,22 @@ pub(crate) fn can_ask_for_passphrase() -> bool {
     std::env::var_os(PASSPHRASE).is_some() || stdin().is_terminal()
 }
 
+/// Asks a person at the terminal; nobody there is a no.
+pub(crate) fn confirmed(text: &Text, question: &str) -> Result<bool, Error> {
+    if !stdin().is_terminal() {
+        return Ok(false);
+    }
+    anstream::eprint!("{question} ");
+    let mut line = String::new();
+    stdin()
+        .read_line(&mut line)
+        .map_err(|cause| Error::new("input_not_read").with("cause", cause))?;
+    // The first letter will do, as everywhere.
+    let typed = line.trim().to_lowercase();
+    let yes = text.get("cli_yes");
+    Ok(!typed.is_empty() && (yes.starts_with(&typed) || "yes".starts_with(&typed)))
+}
+
 /// Can a person who made a mistake try again?
 pub(crate) fn is_asked_again(error: &Error) -> bool {
     error.code == "passphrase_wrong" && is_typed(PASSPHRASE)

@@ -26,6 +26,7 @@ pub(crate) fn run(text: &Text, app: &App, choice: &Choice) -> Result<ExitCode, E
     }
     settings.at_once = choice.at_once.unwrap_or(settings.at_once);
     settings.keep_awake = choice.keep_awake.unwrap_or(settings.keep_awake);
+    settings.staging_days = choice.staging_days.unwrap_or(settings.staging_days);
     if settings != before {
         app.uploads().set_settings(&settings)?;
     }
@@ -51,6 +52,7 @@ fn show(text: &Text, settings: &Settings, json: bool) {
         ("cli_settings_hours", hours),
         ("cli_settings_at_once", settings.at_once.to_string()),
         ("cli_settings_keep_awake", awake),
+        ("cli_settings_staging_days", settings.staging_days.to_string()),
     ] {
         print_line(&format!("{}: {value}", text.get(key)));
     }

@@ -79,8 +79,11 @@ mod tests {
             include_str!("check.rs"),
             include_str!("explain.rs"),
             include_str!("follow.rs"),
+            include_str!("handover.rs"),
             include_str!("help.rs"),
             include_str!("images.rs"),
+            include_str!("settings.rs"),
+            include_str!("staging.rs"),
             include_str!("text.rs"),
             include_str!("uploads.rs"),
         ]

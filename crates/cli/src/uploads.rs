@@ -12,6 +12,7 @@ use crate::{
     check::print_json,
     connections::{chosen, ready, ready_for},
     follow::{follow, phase},
+    handover,
     text::{Text, plain, print_error, print_line},
 };
 
@@ -122,6 +123,14 @@ async fn see_through(text: &Text, app: &App, id: &str) -> Result<ExitCode, Error
             print_line(&image);
             Ok(ExitCode::SUCCESS)
         }
+        Some(Upload {
+            state: UploadState::Staged,
+            id,
+            ..
+        }) => {
+            handover::show(text, app, upload_id(&id)?).await?;
+            Ok(ExitCode::SUCCESS)
+        }
         Some(upload) => {
             if let Some(error) = upload.error {
                 let error = Error {
@@ -211,7 +220,13 @@ fn local_time(moment: &str) -> String {
 /// Takes one upload back, or all.
 pub(crate) async fn cancel(text: &Text, app: &App, id: Option<&str>, all: bool) -> Result<ExitCode, Error> {
     let id = id.map(upload_id).transpose()?;
-    ready_to_go_on(text, app, |upload| all || Some(upload.id) == id).await?;
+    // What stands ready stays where all are taken back.
+    let is_staged = |upload: &lotse_app::Upload| UploadState::from(upload.state) == UploadState::Staged;
+    ready_to_go_on(text, app, |upload| match id {
+        Some(id) => upload.id == id,
+        None => all && !is_staged(upload),
+    })
+    .await?;
     let cancelled = match id {
         Some(id) if !all => {
             app.uploads().cancel(id).await?;

@@ -1,6 +1,6 @@
 //! Every staging object that still exists: this computer's and others', and what can be removed.
 
-use lotse_app::{PRACTICE, StagingKind, StagingObject, UploadState};
+use lotse_app::{StagingKind, StagingObject, UploadState};
 use lotse_transfer::{JobState, Journal, Target as _};
 
 use crate::{
@@ -122,7 +122,7 @@ async fn where_a_bucket_cannot_be_listed_the_journal_tells_what_is_there() -> Ou
     let [(connection, _)] = list.unreachable.as_slice() else {
         panic!("one, not {list:?}")
     };
-    assert_eq!(connection, &storage.connection, "and not {PRACTICE}");
+    assert_eq!(connection, &storage.connection, "the practice cloud can be asked");
     let ([told], [known]) = (list.objects.as_slice(), before.objects.as_slice()) else {
         panic!("{list:?}")
     };

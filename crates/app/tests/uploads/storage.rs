@@ -104,7 +104,7 @@ impl Storage {
                 access_key: access.access_key.clone(),
                 public_by,
                 secret_in: SecretPlace::Ask,
-                panel: Some("https://panel.example.org/".parse().unwrap()),
+                panel: "https://panel.example.org/".parse().ok(),
                 image_regions: Vec::new(),
             },
             secret: SecretSource::Typed(self.secret()),
