@@ -1,5 +1,7 @@
 //! What changes while the program's client is at work: the clock, the key.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use lotse_cloud::{PublicBy, S3, http_client};
 use lotse_tests::{
@@ -16,13 +18,19 @@ use crate::client::{code, put_part};
 /// The smallest part but the last.
 const PART: u64 = 5 << 20;
 
-/// A service whose clock is an hour ahead refuses every address that is signed by ours; the client takes the service's.
-pub(crate) async fn other_clock(server: &Server) -> Result {
+/// A service whose clock is an hour ahead refuses every address that is signed by ours; the client takes the service's. Radosgw's own clock
+/// is another one; Swift has a proxy in front of it that answers so. The practice cloud runs in this program, with our clock.
+pub(crate) async fn other_clock(server: &mut Server) -> Result {
     let proxy = Proxy::start(&server.access.endpoint)?;
-    proxy.play(vec![Rule::always(Fault::ClockAhead(std::time::Duration::from_hours(
-        1,
-    )))]);
-    let ours = server.access.by(proxy.url()?).client()?;
+    let access = match server.kind() {
+        Kind::Radosgw => server.ahead(1).await?,
+        Kind::Swift => {
+            proxy.play(vec![Rule::always(Fault::ClockAhead(Duration::from_hours(1)))]);
+            server.access.by(proxy.url()?)
+        }
+        Kind::Practice => return Ok(()),
+    };
+    let ours = access.client()?;
     let reached = ours.reach().await?;
     let ahead = reached
         .date

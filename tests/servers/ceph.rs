@@ -114,6 +114,16 @@ pub(super) async fn start(folder: &Path, settings: Settings) -> Result<(Vec<Proc
     Ok((processes, access, secure))
 }
 
+/// One that serves the same buckets at another port. What it logs and is administered by is its own.
+pub(super) fn second_gateway(command: &mut Command, folder: &Path, port: u16) {
+    command
+        .arg("-c")
+        .arg(folder.join("ceph.conf"))
+        .args(["-n", "client.rgw", "-f", "--admin_socket", ""])
+        .arg(format!("--rgw_frontends=beast endpoint=127.0.0.1:{port}"))
+        .arg(format!("--log_file={}", folder.join("log/second.log").display()));
+}
+
 /// Makes another user.
 pub(super) fn make_user(folder: &Path, name: &str, access_key: &str, secret_key: &str) -> Result {
     let (uid, display_name) = (format!("--uid={name}"), format!("--display-name={name}"));

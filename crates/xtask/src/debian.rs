@@ -65,6 +65,7 @@ const PACKAGES: &[(&str, Need, &str)] = &[
     ("ceph-mon", Need::Tests, "the same"),
     ("ceph-osd", Need::Tests, "the same"),
     ("ceph-common", Need::Tests, "the same"),
+    ("faketime", Need::Tests, "gives it another time than ours"),
     ("xvfb", Need::Tests, "a display without a screen"),
     ("xauth", Need::Tests, "access to it"),
     ("x11-utils", Need::Tests, "xwininfo: where the window is"),

@@ -96,6 +96,7 @@ fn is_there(workspace: &Workspace, need: Need) -> bool {
             "ceph",
             "radosgw",
             "radosgw-admin",
+            "faketime",
         ]),
     }
 }

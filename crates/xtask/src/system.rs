@@ -78,7 +78,7 @@ impl System {
             ),
             (Self::Fedora, Need::Tests) => (
                 "sudo dnf install",
-                "xorg-x11-server-Xvfb xwininfo dbus-daemon dbus-tools gnome-keyring curl at-spi2-core webkit2gtk-driver xdotool openbox dejavu-sans-fonts python3-gobject ceph-mon ceph-osd ceph-common ceph-radosgw memcached openstack-swift-proxy openstack-swift-object openstack-swift-account openstack-swift-container",
+                "xorg-x11-server-Xvfb xwininfo dbus-daemon dbus-tools gnome-keyring curl at-spi2-core webkit2gtk-driver xdotool openbox dejavu-sans-fonts python3-gobject ceph-mon ceph-osd ceph-common ceph-radosgw libfaketime memcached openstack-swift-proxy openstack-swift-object openstack-swift-account openstack-swift-container",
             ),
             (Self::Arch, Need::Compiler) => ("sudo pacman -S --needed", "base-devel"),
             (Self::Arch, Need::Window) => ("sudo pacman -S --needed", "webkit2gtk-4.1 gtk3 librsvg"),
@@ -88,7 +88,7 @@ impl System {
             ),
             (Self::Arch, Need::Tests) => (
                 "sudo pacman -S --needed",
-                "xorg-server-xvfb xorg-xwininfo dbus gnome-keyring curl at-spi2-core webkit2gtk-4.1 xdotool openbox ttf-dejavu python-gobject memcached (and from the AUR: ceph, python-swift)",
+                "xorg-server-xvfb xorg-xwininfo dbus gnome-keyring curl at-spi2-core webkit2gtk-4.1 xdotool openbox ttf-dejavu python-gobject libfaketime memcached (and from the AUR: ceph, python-swift)",
             ),
             (Self::Suse, Need::Compiler) => ("sudo zypper install", "gcc make pkgconf-pkg-config"),
             (Self::Suse, Need::Window) => ("sudo zypper install", "webkit2gtk3-devel gtk3-devel librsvg-devel"),
@@ -98,7 +98,7 @@ impl System {
             ),
             (Self::Suse, Need::Tests) => (
                 "sudo zypper install",
-                "xorg-x11-server-Xvfb xwininfo dbus-1 dbus-1-tools gnome-keyring curl at-spi2-core webkit2gtk-driver xdotool openbox dejavu-fonts python3-gobject-Gdk ceph-mon ceph-osd ceph-radosgw memcached openstack-swift-proxy openstack-swift-object openstack-swift-account openstack-swift-container",
+                "xorg-x11-server-Xvfb xwininfo dbus-1 dbus-1-tools gnome-keyring curl at-spi2-core webkit2gtk-driver xdotool openbox dejavu-fonts python3-gobject-Gdk ceph-mon ceph-osd ceph-radosgw libfaketime memcached openstack-swift-proxy openstack-swift-object openstack-swift-account openstack-swift-container",
             ),
             (Self::OtherLinux, Need::Compiler) => return Some("a C compiler and pkg-config".to_owned()),
             (Self::OtherLinux, Need::Window) => return Some("WebKitGTK 4.1 and GTK 3 with their headers".to_owned()),
@@ -107,7 +107,7 @@ impl System {
             }
             (Self::OtherLinux, Need::Tests) => {
                 return Some(
-                    "Xvfb, xwininfo, dbus-daemon, dbus-send, gnome-keyring, curl, at-spi2-core, WebKitWebDriver, xdotool, openbox, Python 3 with gi, Swift, Ceph with radosgw"
+                    "Xvfb, xwininfo, dbus-daemon, dbus-send, gnome-keyring, curl, at-spi2-core, WebKitWebDriver, xdotool, openbox, Python 3 with gi, Swift, Ceph with radosgw, faketime"
                         .to_owned(),
                 );
             }
