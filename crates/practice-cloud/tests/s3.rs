@@ -5,7 +5,7 @@ mod common;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use common::{MIB5, SIGNED, bytes, s3_code, start, tag};
 use md5::{Digest, Md5};
-use rusty_s3::S3Action;
+use rusty_s3::{Method, S3Action};
 
 fn md5_hex(data: &[u8]) -> String {
     common::hex(&Md5::digest(data))
@@ -317,4 +317,26 @@ async fn objects_are_listed_replaced_and_deleted() {
         .http
         .get(cloud.bucket.get_object(Some(&cloud.keys), "dir/1").sign(SIGNED));
     assert_eq!(missing.header("Range", "bytes=5-").send().await.unwrap().status(), 416);
+}
+
+#[tokio::test]
+async fn a_deleted_bucket_leaves_no_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let cloud = start(folder.path()).await;
+    let upload = cloud.begin("open", false).await;
+    cloud.part_etag("open", &upload, 1, b"part".to_vec()).await;
+    let delete = async || cloud.of_bucket(Method::Delete, &[], "").await;
+    assert_eq!(cloud.put("object", b"content".to_vec()).await.status(), 200);
+    assert_eq!(s3_code(delete().await).await, (409, "BucketNotEmpty".to_owned()));
+    assert_eq!(cloud.delete("object").await, 204);
+    assert_eq!(delete().await.status(), 204);
+    assert_eq!(files(folder.path()), 0, "the open upload went with its bucket");
+    assert_eq!(s3_code(delete().await).await, (404, "NoSuchBucket".to_owned()));
+    drop(cloud);
+    let cloud = start(folder.path()).await;
+    assert_eq!(
+        cloud.put("object", b"content".to_vec()).await.status(),
+        200,
+        "the program relies on its bucket: it is there after each start"
+    );
 }
