@@ -1,6 +1,6 @@
 //! `lotse upload`, `resume`, `pause`, `move`, `restart`, `relocate`, `uploads`, `cancel`.
 
-use std::{fmt::Display, path::Path, process::ExitCode};
+use std::{collections::BTreeSet, fmt::Display, path::Path, process::ExitCode};
 
 use lotse_api::{Upload, UploadState};
 use lotse_app::{App, Error, ImageDetails, UploadRequest, upload_id};
@@ -10,7 +10,7 @@ use crate::{
     FAILED, INTERRUPTED,
     arguments::Wish,
     check::print_json,
-    connections::{chosen, ready, ready_for},
+    connections::{chosen, ready},
     follow::{follow, phase},
     handover,
     text::{Text, plain, print_error, print_line},
@@ -63,27 +63,53 @@ async fn first_region(app: &App, connection: &str) -> Result<String, Error> {
     Ok(found.regions.into_iter().next().unwrap_or_default())
 }
 
-/// Asks for what the connections of uploads need that are to go on; `wanted` says which.
-async fn ready_to_go_on(text: &Text, app: &App, wanted: impl Fn(&lotse_app::Upload) -> bool) -> Result<(), Error> {
-    let uploads = app.uploads().list()?;
-    let wanted = uploads
-        .iter()
-        .filter(|upload| !upload.state.is_final() && wanted(upload));
-    ready_for(text, app, wanted.map(|upload| upload.connection.as_str())).await
+/// Asks for what the connections of uploads need; `wanted` says which. What stays missing, or a connection that is gone, is told by what
+/// the upload does next: others are not kept from going on.
+async fn ask_for(text: &Text, app: &App, wanted: impl Fn(&lotse_app::Upload) -> bool) -> Result<(), Error> {
+    let mut asked = BTreeSet::new();
+    for upload in app.uploads().list()? {
+        if !upload.state.is_final() && wanted(&upload) && asked.insert(upload.connection.clone()) {
+            _ = ready(text, app, &upload.connection).await;
+        }
+    }
+    Ok(())
+}
+
+/// Goes on with what waited for somebody to sign in, where that has happened.
+async fn resume_signed_in(app: &App) -> Result<Vec<lotse_app::Upload>, Error> {
+    let mut resumed = Vec::new();
+    for upload in app.uploads().list()? {
+        let waits = UploadState::from(upload.state) == UploadState::WaitingForSignIn;
+        if waits
+            && app
+                .connection(&upload.connection)
+                .await
+                .is_ok_and(|of| of.needs.is_none())
+        {
+            resumed.push(app.uploads().resume(upload.id).await?);
+        }
+    }
+    Ok(resumed)
 }
 
 /// Goes on with one upload, with all that were interrupted, or also with those that were paused.
 pub(crate) async fn resume(text: &Text, app: &App, id: Option<&str>, all: bool) -> Result<ExitCode, Error> {
     let id = id.map(upload_id).transpose()?;
-    ready_to_go_on(text, app, |upload| match id {
+    ask_for(text, app, |upload| match id {
         Some(id) => upload.id == id,
         None => waits_to_go_on(upload, all),
     })
     .await?;
-    let resumed = match id {
-        Some(id) => vec![app.uploads().resume(id).await?],
-        None if all => app.uploads().resume_all().await?,
-        None => app.uploads().resume_interrupted().await?,
+    let resumed = if let Some(id) = id {
+        vec![app.uploads().resume(id).await?]
+    } else {
+        let mut resumed = resume_signed_in(app).await?;
+        resumed.extend(if all {
+            app.uploads().resume_all().await?
+        } else {
+            app.uploads().resume_interrupted().await?
+        });
+        resumed
     };
     if resumed.is_empty() {
         anstream::eprintln!("{}", text.get("cli_nothing_to_resume"));
@@ -106,7 +132,8 @@ pub(crate) async fn resume(text: &Text, app: &App, id: Option<&str>, all: bool) 
 
 fn waits_to_go_on(upload: &lotse_app::Upload, paused_too: bool) -> bool {
     let state = Upload::from(upload.clone()).state;
-    state == UploadState::Interrupted || (paused_too && state == UploadState::Paused)
+    matches!(state, UploadState::Interrupted | UploadState::WaitingForSignIn)
+        || (paused_too && state == UploadState::Paused)
 }
 
 async fn see_through(text: &Text, app: &App, id: &str) -> Result<ExitCode, Error> {
@@ -173,7 +200,7 @@ pub(crate) fn move_before(app: &App, id: &str, before: Option<&str>) -> Result<E
 /// Sends a file that was changed from its beginning.
 pub(crate) async fn restart(text: &Text, app: &App, id: &str) -> Result<ExitCode, Error> {
     let id = upload_id(id)?;
-    ready_to_go_on(text, app, |upload| upload.id == id).await?;
+    ask_for(text, app, |upload| upload.id == id).await?;
     let upload = Upload::from(app.uploads().start_anew(id).await?);
     see_through(text, app, &upload.id).await
 }
@@ -181,7 +208,7 @@ pub(crate) async fn restart(text: &Text, app: &App, id: &str) -> Result<ExitCode
 /// Goes on with an upload whose file has another path now.
 pub(crate) async fn relocate(text: &Text, app: &App, id: &str, file: &Path) -> Result<ExitCode, Error> {
     let id = upload_id(id)?;
-    ready_to_go_on(text, app, |upload| upload.id == id).await?;
+    ask_for(text, app, |upload| upload.id == id).await?;
     let upload = Upload::from(app.uploads().relocate(id, file).await?);
     see_through(text, app, &upload.id).await
 }
@@ -222,7 +249,7 @@ pub(crate) async fn cancel(text: &Text, app: &App, id: Option<&str>, all: bool) 
     let id = id.map(upload_id).transpose()?;
     // What stands ready stays where all are taken back.
     let is_staged = |upload: &lotse_app::Upload| UploadState::from(upload.state) == UploadState::Staged;
-    ready_to_go_on(text, app, |upload| match id {
+    ask_for(text, app, |upload| match id {
         Some(id) => upload.id == id,
         None => all && !is_staged(upload),
     })

@@ -85,7 +85,9 @@ impl Trial<'_> {
         let reached = client.reach().await;
         let date = reached.as_ref().ok().and_then(|reached| reached.date);
         let clock = clock(date, (self.now)());
-        if !steps.take(TestStepKind::Reach, self.reach(reached)) || !steps.take(TestStepKind::Clock, clock) {
+        if !steps.take(TestStepKind::Reach, reach(&self.storage.endpoint, reached))
+            || !steps.take(TestStepKind::Clock, clock)
+        {
             return Ok(steps.end());
         }
         let storage = settle_region(self.storage, &client).await;
@@ -139,17 +141,16 @@ impl Trial<'_> {
             ("count", count),
         ])
     }
+}
 
-    fn reach(&self, reached: Result<Reached, TargetError>) -> TestOutcome {
-        let endpoint = &self.storage.endpoint;
-        match reached {
-            Err(error) => TestOutcome::Failed(error.into()),
-            Ok(reached) if reached.encrypted => passed([]),
-            Ok(_) if is_this_computer(endpoint) => passed([("note", "plain".to_owned())]),
-            Ok(_) => {
-                let server = endpoint.host_str().unwrap_or_default();
-                TestOutcome::Warned(Error::new("connection_not_encrypted").with("server", server))
-            }
+fn reach(endpoint: &Url, reached: Result<Reached, TargetError>) -> TestOutcome {
+    match reached {
+        Err(error) => TestOutcome::Failed(error.into()),
+        Ok(reached) if reached.encrypted => passed([]),
+        Ok(_) if is_this_computer(endpoint) => passed([("note", "plain".to_owned())]),
+        Ok(_) => {
+            let server = endpoint.host_str().unwrap_or_default();
+            TestOutcome::Warned(Error::new("connection_not_encrypted").with("server", server))
         }
     }
 }
@@ -355,5 +356,33 @@ mod tests {
         assert_eq!(at("2026-11-22T12:01:00Z"), warned("60"));
         assert_eq!(at("2026-11-22T10:00:00Z"), warned("7200"));
         assert_eq!(clock(None, ours), passed([("note", "unknown".to_owned())]));
+    }
+
+    #[test]
+    fn what_can_be_read_on_its_way_is_told_but_for_this_computer() {
+        let told = |endpoint: &str, encrypted| {
+            let reached = Reached {
+                date: None,
+                encrypted,
+                proxy: None,
+            };
+            match reach(&Url::parse(endpoint).unwrap(), Ok(reached)) {
+                TestOutcome::Warned(error) => error.code,
+                TestOutcome::Passed(params) => params.get("note").cloned().unwrap_or_default(),
+                other => format!("{other:?}"),
+            }
+        };
+        assert_eq!(told("https://s3.example.com", true), "");
+        assert_eq!(told("http://s3.example.com", false), "connection_not_encrypted");
+        assert_eq!(told("http://10.0.0.1:9000", false), "connection_not_encrypted");
+        assert_eq!(told("http://localhost.example.com", false), "connection_not_encrypted");
+        for here in [
+            "http://127.0.0.1:9000",
+            "http://[::1]",
+            "http://localhost:9000",
+            "http://s3.localhost",
+        ] {
+            assert_eq!(told(here, false), "plain", "{here}");
+        }
     }
 }

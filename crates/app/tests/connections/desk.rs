@@ -5,12 +5,12 @@ use std::{
     path::PathBuf,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicI64, Ordering},
     },
     time::Duration,
 };
 
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use lotse_app::{
     Addressing, App, Awake, Distribution, Draft, Environment, Error, ImageDetails, Keychain, MemoryKeychain,
     ObjectStorage, ProfilePaths, PublicBy, Secret, SecretPlace, SecretSource, Settings, SystemEnvironment, Upload,
@@ -25,10 +25,11 @@ use url::Url;
 
 pub(crate) type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
 
-/// With a keychain of its own, which can be locked.
+/// With a keychain of its own, which can be locked, and a clock that can be wrong.
 #[derive(Default)]
 struct Computer {
     keychain: Arc<LockableKeychain>,
+    seconds_ahead: AtomicI64,
 }
 
 #[derive(Default)]
@@ -71,7 +72,7 @@ impl Keychain for LockableKeychain {
 
 impl Environment for Computer {
     fn now(&self) -> Timestamp {
-        SystemEnvironment.now()
+        SystemEnvironment.now() + SignedDuration::from_secs(self.seconds_ahead.load(Ordering::Relaxed))
     }
 
     fn time_zone(&self) -> TimeZone {
@@ -127,6 +128,11 @@ impl Desk {
 
     pub(crate) fn data(&self) -> PathBuf {
         self.folder.path().join("data")
+    }
+
+    /// Puts the computer's clock ahead.
+    pub(crate) fn put_clock_ahead(&self, seconds: i64) {
+        self.computer.seconds_ahead.store(seconds, Ordering::Relaxed);
     }
 
     /// Has the person lock the keychain, or unlock it.

@@ -360,3 +360,22 @@ async fn a_secret_is_never_left_where_no_connection_leads_to_it() -> Outcome {
     assert!(!desk.keychain_has(&kept.id)?);
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_clock_is_told_and_does_not_stop_the_test() -> Outcome {
+    let desk = Desk::new().await?;
+    for seconds in [7200, -7200] {
+        desk.put_clock_ahead(seconds);
+        let steps = desk.app.test_connection(&desk.draft(), &|_| {}).await?;
+        let clock = steps.iter().find(|step| step.kind == TestStepKind::Clock);
+        let Some(TestOutcome::Warned(error)) = clock.map(|step| &step.outcome) else {
+            return Err(format!("not warned: {steps:?}").into());
+        };
+        assert_eq!(error.code, "connection_clock_differs");
+        let told: i64 = error.params["seconds"].parse()?;
+        assert!((7190..=7210).contains(&told), "{told}");
+        assert_eq!(failed(&steps), None);
+        passed(&steps, TestStepKind::Delete)?;
+    }
+    Ok(())
+}
