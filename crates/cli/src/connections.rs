@@ -14,7 +14,7 @@ use crate::{
     arguments::{ConnectionCommand, NewConnection},
     check::print_json,
     prompt::{self, Ask},
-    text::{Text, plain, print_error, print_line},
+    text::{Text, next_step, plain, print_error, print_line},
 };
 
 /// How often a person may mistype a passphrase.
@@ -52,13 +52,7 @@ async fn add(text: &Text, app: &App, new: NewConnection) -> Result<ExitCode, Err
     let storage = described(new, base)?.cleaned_to_try()?;
     // Before a secret is asked for: is there a place for it?
     match storage.secret_in {
-        SecretPlace::Keychain => {
-            if let Err(error) = app.secret_places().await.keychain {
-                print_error(text, &error);
-                anstream::eprintln!("       {}", text.get("cli_connection_no_keychain"));
-                return Ok(ExitCode::from(FAILED));
-            }
-        }
+        SecretPlace::Keychain => app.secret_places().await.keychain?,
         SecretPlace::File => unlock(text, app, Ask::Input).await?,
         SecretPlace::Ask => {}
     }
@@ -268,14 +262,14 @@ fn step_lines(text: &Text, step: &TestStep) -> Vec<String> {
         TestStepKind::PublicRead => "connection_step_public_read",
         TestStepKind::Delete => "connection_step_delete",
     };
-    let told = |error: &Error, key: &str| text.filled(&format!("error_{}{key}", error.code), &error.params);
+    let told = |error: &Error| text.filled(&format!("error_{}", error.code), &error.params);
     let (mark, sentence, next) = match &step.outcome {
         TestOutcome::Passed(params) => {
             let note = params.get("note").map_or("passed", String::as_str);
             ("cli_step_passed", text.filled(&format!("{kind}_{note}"), params), None)
         }
-        TestOutcome::Warned(error) => ("cli_step_warned", told(error, ""), told(error, "_next")),
-        TestOutcome::Failed(error) => ("cli_step_failed", told(error, ""), told(error, "_next")),
+        TestOutcome::Warned(error) => ("cli_step_warned", told(error), next_step(text, error)),
+        TestOutcome::Failed(error) => ("cli_step_failed", told(error), next_step(text, error)),
         TestOutcome::Skipped => ("cli_step_skipped", text.find("connection_step_skipped", []), None),
     };
     let (mark, title) = (text.get(mark), text.get(kind));

@@ -38,9 +38,15 @@ pub(crate) fn print_error(text: &Text, error: &Error) {
         .filled(&format!("error_{}", error.code), &error.params)
         .unwrap_or_else(|| text.with("cli_error_without_text", [("code", &error.code as &dyn Display)]));
     anstream::eprintln!("lotse: {what}");
-    if let Some(next) = text.filled(&format!("error_{}_next", error.code), &error.params) {
+    if let Some(next) = next_step(text, error) {
         anstream::eprintln!("       {next}");
     }
+}
+
+/// What to do about an error: in words of this program where it is not done as in the window.
+pub(crate) fn next_step(text: &Text, error: &Error) -> Option<String> {
+    text.filled(&format!("cli_error_{}_next", error.code), &error.params)
+        .or_else(|| text.filled(&format!("error_{}_next", error.code), &error.params))
 }
 
 /// A line on standard output. Whoever reads may stop reading (`lotse images | head`): no reason to complain.
