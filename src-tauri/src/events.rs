@@ -1,4 +1,4 @@
-//! Keeps the page up to date about the uploads, at most ten times a second, and what is public no longer than it may be.
+//! Keeps the page up to date about the uploads, at most ten times a second.
 
 use std::time::Duration;
 
@@ -12,24 +12,10 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// How long an upload of another process may go on unseen.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// How often is looked for files that are over their time in an object storage; that time counts in days.
-const TIDIED: Duration = Duration::from_secs(3600);
-
-/// Makes private what is over its time, now and as long as the program runs.
-pub(crate) fn tidy_staging(app: App) {
-    tauri::async_runtime::spawn(async move {
-        loop {
-            if let Err(error) = app.tidy_staging().await {
-                tracing::warn!(%error, "what is over its time could not be made private");
-            }
-            tokio::time::sleep(TIDIED).await;
-        }
-    });
-}
-
 /// Goes on with what was interrupted when the program last ended, and tells the page whenever an upload moves on.
 pub(crate) fn forward_uploads(handle: AppHandle, app: App) {
     tauri::async_runtime::spawn(async move {
+        // Also makes private what is over its time, now and every hour.
         app.uploads().oversee();
         let mut changes = app.uploads().changes();
         if let Err(error) = app.uploads().resume_interrupted().await {

@@ -39,7 +39,6 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
         .setup(|tauri| {
             let engine = App::open(&lotse_app::data_folder()?, Arc::new(SystemEnvironment))?;
             events::forward_uploads(tauri.handle().clone(), engine.clone());
-            events::tidy_staging(engine.clone());
             tauri.manage(engine);
             Ok(())
         })

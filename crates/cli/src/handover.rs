@@ -22,7 +22,7 @@ pub(crate) async fn run(text: &Text, app: &App, wish: &HandoverWish) -> Result<E
         Some(id) => vec![upload_id(id)?],
         None => staged(app)?,
     };
-    if ids.is_empty() {
+    if ids.is_empty() && !wish.json {
         anstream::eprintln!("{}", text.get("cli_handover_none"));
         return Ok(ExitCode::from(FAILED));
     }

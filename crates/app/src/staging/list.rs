@@ -96,7 +96,8 @@ impl App {
 
     /// What stands in the bucket of a job as far as the journal tells.
     fn by_journal(&self, job: &Job) -> Option<StagingObject> {
-        let has_arrived = matches!(job.state, JobState::Staged | JobState::Importing) || job.published.is_some();
+        let all_sent = job.sha512.is_some() && job.acknowledged == job.source.size;
+        let has_arrived = all_sent || job.published.is_some();
         let kind = match &job.upload_id {
             _ if job.state.is_final() => return None,
             Some(_) if has_arrived => StagingKind::Object,
