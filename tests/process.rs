@@ -54,6 +54,11 @@ impl Process {
         })
     }
 
+    /// Its number, by which the system knows it.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// An error as soon as it has ended by itself.
     pub(crate) fn still_runs(&mut self) -> Result {
         match self.child.try_wait()? {

@@ -36,7 +36,7 @@ async fn all(kind: Kind) -> Result {
     };
     let mut server = Server::start(kind, settings).await?;
     questions(&server).await?;
-    changes::other_clock(&mut server).await?;
+    changes::other_clock(&server).await?;
     changes::other_key(&mut server).await
 }
 

@@ -5,12 +5,21 @@ use std::{fs, path::PathBuf, process::Command};
 use super::{Access, Kind, Server, ceph, ports, wait_for};
 use crate::{Result, process::Process};
 
+/// A running gateway whose clock is ahead of ours. It ends with this.
+pub struct Ahead {
+    /// Where it is.
+    pub access: Access,
+    process: Option<Process>,
+    /// What libfaketime keeps in memory that could be shared; it stays behind when the gateway is killed.
+    left: [String; 2],
+}
+
 impl Server {
-    /// Another gateway to the same buckets, whose clock is ahead by so many hours; radosgw only. It ends with this server.
+    /// Another gateway to the same buckets, whose clock is ahead by so many hours; radosgw only. To be dropped before this server is.
     ///
     /// # Errors
     /// When there is no libfaketime, or the gateway does not answer.
-    pub async fn ahead(&mut self, hours: u32) -> Result<Access> {
+    pub async fn ahead(&self, hours: u32) -> Result<Ahead> {
         if self.kind != Kind::Radosgw {
             return Err("only radosgw has a second gateway".into());
         }
@@ -23,11 +32,25 @@ impl Server {
             .env("FAKETIME", format!("+{hours}h"))
             // How long something takes stays true.
             .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
-        let gateway = Process::start_server(&command, &folder.join("log/ahead-said.log"))?;
-        self.processes.push(gateway);
+        let mut process = Process::start_server(&command, &folder.join("log/ahead-said.log"))?;
         let endpoint = format!("http://127.0.0.1:{port}");
-        wait_for(&endpoint, &mut self.processes, folder).await?;
-        Ok(self.access.by(endpoint.parse()?))
+        let waited = wait_for(&endpoint, std::slice::from_mut(&mut process), folder).await;
+        let ahead = Ahead {
+            access: self.access.by(endpoint.parse()?),
+            left: ["faketime_shm_", "sem.faketime_sem_"].map(|name| format!("/dev/shm/{name}{}", process.id())),
+            process: Some(process),
+        };
+        waited.map(|()| ahead)
+    }
+}
+
+impl Drop for Ahead {
+    fn drop(&mut self) {
+        drop(self.process.take());
+        for file in &self.left {
+            // Where it is not, nothing is left.
+            _ = fs::remove_file(file);
+        }
     }
 }
 

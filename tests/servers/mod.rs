@@ -1,7 +1,7 @@
 //! Real S3 servers on loopback, each from nothing in a folder of its own and gone when it is dropped.
 
 mod ceph;
-mod clock;
+pub mod clock;
 mod ports;
 pub mod secure;
 mod swift;
