@@ -184,7 +184,7 @@ test("a profile is read only when asked for, and its secret does not come to the
       profile({
         source: "rclone",
         name: "sso",
-        problem: { code: "profile_needs_sign_in", params: { profile: "sso" }, retryable: false },
+        problem: { code: "profile_needs_sign_in", params: { name: "sso" }, retryable: false },
       }),
     ],
     unreadable: [],
@@ -219,7 +219,7 @@ test("the encrypted file asks for its passphrase twice when it is made", async (
   await user.type(screen.getByTestId("connection-passphrase-again"), "eight lettres");
   await user.click(screen.getByTestId("save-connection"));
   await waitFor(() => expect(document.activeElement).toBe(screen.getByTestId("connection-passphrase")));
-  expect(screen.getByTestId("connection-form").textContent).toContain("not the same");
+  expect(screen.getByTestId("connection-form").textContent).toContain("two different passphrases");
   await user.clear(screen.getByTestId("connection-passphrase-again"));
   await user.type(screen.getByTestId("connection-passphrase-again"), "eight letters");
   await user.click(screen.getByTestId("save-connection"));
@@ -271,6 +271,17 @@ test("a connection without its secret has the field for it right there; what wai
   expect(backend.set.knows("shop", SECRET)).toBe(true);
   expect((await backend.uploads())[0]?.state).toBe("queued");
   expect((await card("shop")).contains(document.activeElement)).toBe(true);
+});
+
+test("while the keychain is locked it can be tried again, or the secret typed for this time", async () => {
+  const needs = { code: "keychain_locked", params: {}, retryable: true };
+  const { backend, user } = await openConnections(withShop({ needs }));
+  const shop = within(await card("shop"));
+  expect(shop.getByTestId("error-notice").dataset["code"]).toBe("keychain_locked");
+  await user.click(shop.getByText("Try again"));
+  await user.type(shop.getByTestId("sign-in-secret"), `${SECRET}{Enter}`);
+  await waitFor(() => expect(shop.queryByTestId("connection-needs")).toBeNull());
+  expect(backend.set.knows("shop", SECRET)).toBe(true);
 });
 
 test("a passphrase that is wrong is told so; the right one opens the file", async () => {

@@ -159,7 +159,7 @@ export class ConnectionForm {
     if (!whole || !this.asksPassphrase) return null;
     if (this.passphrase === "") return problem("passphrase_needed");
     const differs = this.places?.file === "none" && this.passphrase !== this.passphraseAgain;
-    return differs ? problem("passphrase_differs") : null;
+    return differs ? problem("passphrases_differ") : null;
   }
 
   draft(bucket = this.bucket): ConnectionDraft {

@@ -88,7 +88,7 @@ export function profile(more: Partial<Profile> = {}): Profile {
 const PROFILES: Profiles = {
   found: [
     profile(),
-    profile({ name: "work", endpoint: null, problem: problem("profile_needs_sign_in", { profile: "work" }) }),
+    profile({ name: "work", endpoint: null, problem: problem("profile_needs_sign_in", { name: "work" }) }),
     profile({ source: "rclone", name: "centron" }),
   ],
   unreadable: [],
