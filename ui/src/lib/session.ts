@@ -34,7 +34,9 @@ export function makeSession(backend: Backend): Session {
     backend,
     () => void images.refresh(),
     (upload) => handOvers.arrive(upload),
+    () => void staging.follow(),
   );
+  const staging: Staging = new Staging(backend, transfers);
   const handOvers = new HandOvers(backend, transfers);
   const files = new Files(backend, (uploadId) => {
     const upload = transfers.find(uploadId);
@@ -48,7 +50,7 @@ export function makeSession(backend: Backend): Session {
     uploadSettings: new UploadSettings(backend),
     images,
     handOvers,
-    staging: new Staging(backend, transfers),
+    staging,
     start: () => {
       void connections.load().then(() => images.refresh());
       const ends = [transfers.start(), files.start(), handOvers.start()];

@@ -162,6 +162,7 @@ test("the import has finished: asked once, then cleaned up", async () => {
   expect((await backend.staging()).objects).toEqual([]);
   await user.click(screen.getByTestId("handover-leave"));
   expect(screen.queryByTestId("handover")).toBeNull();
+  await waitFor(() => expect(document.activeElement?.id, "the focus is not lost").toBe("main"));
 });
 
 test("what keeps it from being cleaned up is told, and the page stays", async () => {

@@ -129,6 +129,15 @@ test("reloading asks again", async () => {
   await waitFor(() => expect(screen.getAllByTestId("staging-row")).toHaveLength(2));
 });
 
+test("the list follows what happens while it is looked at", async () => {
+  const { backend } = await openList({ staging: { objects: [], unreachable: [] } });
+  await screen.findByTestId("staging-empty");
+  const mine = upload({ id: "u1", connection: "shop", state: "verifying" });
+  backend.setUploads([mine]);
+  backend.setUploads([{ ...mine, state: "staged", published: "2026-11-20T09:41:00Z" }]);
+  expect((await screen.findByTestId("staging-row")).dataset["owner"]).toBe("staged");
+});
+
 test("nothing left is said", async () => {
   await openList({ staging: { objects: [], unreachable: [] } });
   await screen.findByTestId("staging-empty");

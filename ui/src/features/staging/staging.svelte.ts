@@ -78,6 +78,11 @@ export class Staging {
     }
   }
 
+  /** Asks again where the list has been looked at: what it shows has moved. */
+  follow(): Promise<void> {
+    return this.#list === null ? Promise.resolve() : this.refresh();
+  }
+
   async remove(object: StagingObject): Promise<void> {
     const name = object.file_name;
     const text = {

@@ -12,16 +12,19 @@ export class Transfers {
   #backend: Backend;
   #onDone: () => void;
   #onStaged: (upload: Upload) => void;
+  #onMoved: () => void;
   /** What has not ended in the queue's order, then what has, as the program delivers them. */
   #uploads = $state.raw<Upload[]>([]);
   #error = $state.raw<ApiError | null>(null);
   #reported = false;
   panelOpen = $state(false);
 
-  constructor(backend: Backend, onDone: () => void, onStaged: (upload: Upload) => void) {
+  /** Tells of images that were made, of what came to be staged, and that something began or ceased to be staged. */
+  constructor(backend: Backend, onDone: () => void, onStaged: (upload: Upload) => void, onMoved: () => void) {
     this.#backend = backend;
     this.#onDone = onDone;
     this.#onStaged = onStaged;
+    this.#onMoved = onMoved;
   }
 
   /** What has not ended in the queue's order, then what has, the latest first. */
@@ -185,17 +188,20 @@ export class Transfers {
     const before = new Map<string, UploadState>(this.#uploads.map((upload) => [upload.id, upload.state]));
     this.#uploads = uploads;
     let finished = false;
+    let moved = false;
     const staged: Upload[] = [];
     for (const upload of uploads) {
       const previous = before.get(upload.id);
       if (previous === undefined || previous === upload.state) continue;
       finished ||= upload.state === "done";
+      moved ||= upload.state === "staged" || previous === "staged";
       if (upload.state === "staged") staged.push(upload);
       const state =
         upload.state === "failed" && upload.error ? errorText(upload.error).what : stateWord(upload);
       announcer.say(m.ui_announce_upload({ name: upload.details.name, state }));
     }
     if (finished) this.#onDone();
+    if (moved) this.#onMoved();
     staged.forEach((upload) => this.#onStaged(upload));
   }
 }
