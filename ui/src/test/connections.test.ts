@@ -228,6 +228,24 @@ test("the encrypted file asks for its passphrase twice when it is made", async (
   expect(backend.set.places().file).toBe("unlocked");
 });
 
+test("a kept secret in a locked file is reached by its passphrase, also when it shall be kept elsewhere", async () => {
+  const shop = withShop({ needs: LOCKED, storage: storage({ secret_in: "file" }) });
+  const { backend, user } = await openConnections({
+    ...shop,
+    secretFile: "locked",
+    passphrase: "open sesame",
+  });
+  await user.click(screen.getByTestId("edit-connection"));
+  await user.click(await screen.findByTestId("secret-in-ask"));
+  await user.click(screen.getByTestId("save-connection"));
+  const dialog = within(screen.getByTestId("sign-in-dialog"));
+  await user.type(await dialog.findByTestId("sign-in-secret"), "open sesame{Enter}");
+  await waitFor(() => expect(dialog.queryByTestId("sign-in-secret")).toBeNull());
+  await user.click(screen.getByTestId("save-connection"));
+  await card("shop");
+  expect(backend.set.all[1]?.storage?.secret_in).toBe("ask");
+});
+
 test("changing the bucket's rules is asked for before it is chosen", async () => {
   const { user } = await openForm();
   await user.click(screen.getByTestId("connection-advanced").querySelector("summary")!);

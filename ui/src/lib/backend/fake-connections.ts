@@ -124,7 +124,9 @@ export class FakeConnections {
     if (id !== null && !this.#all.some((one) => one.id === id)) throw problem("connection_unknown");
     const { storage: about, secret } = draft;
     if (about.secret_in === "keychain" && this.#options.keychain) throw this.#options.keychain;
-    if (about.secret_in === "file" && this.#file !== "unlocked") throw problem("passphrase_needed");
+    const before = this.#all.find((one) => one.id === id)?.storage?.secret_in;
+    const files = secret.from === "kept" ? [about.secret_in, before] : [about.secret_in];
+    if (files.includes("file") && this.#file !== "unlocked") throw problem("passphrase_needed");
     const saved = objectStorage({ id: id ?? this.#newId(about.name), storage: about });
     if (secret.from === "typed") this.#secrets.set(saved.id, secret.secret);
     this.#all = id === null ? [...this.#all, saved] : this.#all.map((one) => (one.id === id ? saved : one));
