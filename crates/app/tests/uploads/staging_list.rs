@@ -1,10 +1,10 @@
 //! Every staging object that still exists: this computer's and others', and what can be removed.
 
-use lotse_app::{StagingKind, StagingObject, UploadState};
+use lotse_app::{PRACTICE, StagingKind, StagingObject, UploadState};
 use lotse_transfer::{JobState, Journal, Target as _};
 
 use crate::{
-    computer::{Outcome, SMALL, slow, until},
+    computer::{Computer, Outcome, SMALL, ended, limit, request, slow, until},
     storage::Storage,
 };
 
@@ -164,5 +164,40 @@ async fn an_object_that_outlived_its_upload_is_seen() -> Outcome {
     );
     storage.app.remove_staging(&storage.connection, &key, None).await?;
     assert_eq!(storage.keys().await?, [""; 0]);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_that_fails_leaves_its_object_private() -> Outcome {
+    let computer = Computer::new()?;
+    let app = computer.app()?;
+    slow(&app)?;
+    let begun = app.uploads().start(&request(computer.image("server.raw")?)).await?;
+    until(&app, begun.id, |upload| upload.acknowledged > 0).await?;
+    // The practice cloud's disk loses a part of it: so the image cannot be made.
+    let folder = computer.folder.path().join("data/practice-cloud/blobs");
+    let mut files = Vec::new();
+    for file in std::fs::read_dir(&folder)? {
+        let file = file?;
+        files.push((file.metadata()?.modified()?, file.path()));
+    }
+    // The oldest is no longer being written.
+    let (_, part) = files.into_iter().min().ok_or("a part")?;
+    std::fs::remove_file(part)?;
+    limit(&app, None)?;
+    let failed = until(&app, begun.id, ended).await?;
+    assert_eq!(
+        failed.failure.map(|failure| failure.code).as_deref(),
+        Some("image_import_failed")
+    );
+    assert_eq!(failed.published, None);
+    let list = app.staging().await?;
+    let [object] = list.objects.as_slice() else {
+        panic!("one, not {list:?}")
+    };
+    assert_eq!((object.connection.as_str(), object.public), (PRACTICE, Some(false)));
+    app.uploads().cancel(begun.id).await?;
+    assert_eq!(app.staging().await?.objects, []);
+    assert_eq!(app.images(PRACTICE).await?.images, []);
     Ok(())
 }
