@@ -2,6 +2,7 @@
 //! only it knows: which uploads it is working on, whose turn it is, and how fast.
 
 mod clean;
+mod described;
 mod hours;
 mod image;
 mod key;
@@ -22,16 +23,19 @@ use lotse_disk::{Container, FileSource};
 use lotse_transfer::{
     Claim, Job, JobFailure, JobId, JobState, Journal, NewJob, Retry, SourceIdentity, Steering, Target as _, Throttle,
 };
-use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use uuid::Uuid;
 
+pub(crate) use described::{file_name, image_details};
 pub use hours::Hours;
 pub(crate) use key::name_in;
 
-use self::turns::Turns;
+use self::{
+    described::{JobDetails, disk_format},
+    turns::Turns,
+};
 use crate::{
-    Distribution, Environment, Error, ImageDetails, Settings, TimeLeft,
+    Environment, Error, ImageDetails, Settings, TimeLeft,
     connections::{Connections, needs_somebody},
     rate::Rate,
     settings::SettingsFile,
@@ -97,20 +101,6 @@ pub struct Upload {
     pub failure: Option<JobFailure>,
     /// When it was asked for.
     pub created: Timestamp,
-}
-
-/// What this crate keeps in a job's `details`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct JobDetails {
-    image: ImageDetails,
-    /// Container format as Glance names it.
-    disk_format: String,
-}
-
-impl JobDetails {
-    fn to_json(&self) -> Result<String, Error> {
-        serde_json::to_string(self).map_err(|cause| Error::new("upload_details_unreadable").with("cause", cause))
-    }
 }
 
 /// What this process knows of an upload that it works on.
@@ -211,6 +201,7 @@ impl Uploads {
     /// Codes `upload_unknown`, `upload_final`, `upload_busy_elsewhere`; `upload_staged` where all has been done but what a person
     /// does. An upload that already runs here is no error.
     pub async fn resume(&self, id: JobId) -> Result<Upload, Error> {
+        self.settled(id).await?;
         if let Some(running) = self.running().get(&id) {
             running.steering.retry_now.wake();
         } else if self.job(id)?.state == JobState::Staged {
@@ -559,9 +550,23 @@ impl Uploads {
         }
     }
 
+    /// Waits for what this process does on an upload to be over, where the journal says already how it ended.
+    async fn settled(&self, id: JobId) -> Result<(), Error> {
+        let mut changes = self.changes();
+        loop {
+            changes.mark_unchanged();
+            let state = self.job(id)?.state;
+            let has_ended = state.is_final() || stands_still(state);
+            // The sender lives as long as `self`.
+            if !has_ended || !self.running().contains_key(&id) || changes.changed().await.is_err() {
+                return Ok(());
+            }
+        }
+    }
+
     /// Takes the upload for this process, and reads what the process that had it before may have written meanwhile.
     pub(crate) async fn claim(&self, id: JobId) -> Result<(Claim, Job), Error> {
-        self.job(id)?;
+        self.settled(id).await?;
         // Whoever lists uploads tries each lock for a moment; only a lock that stays is somebody's.
         for _ in 0..10 {
             if let Some(claim) = self.inner.journal.claim(id)? {
@@ -591,14 +596,9 @@ impl Uploads {
     pub(crate) fn seen(&self, job: &Job) -> Upload {
         let running = self.running();
         let here = running.get(&job.id);
-        // These wait for somebody, not for a process.
-        let stands_still = matches!(
-            job.state,
-            JobState::Failed | JobState::Paused | JobState::WaitingForSignIn | JobState::Staged
-        );
         let interrupted = here.is_none()
             && !job.state.is_final()
-            && !stands_still
+            && !stands_still(job.state)
             && matches!(self.inner.journal.claim(job.id), Ok(Some(_)));
         let (state, failure) = match here.map(|here| &here.stage) {
             _ if interrupted => (UploadState::Interrupted, None),
@@ -647,38 +647,11 @@ pub fn upload_id(text: &str) -> Result<JobId, Error> {
         .map_err(|_| Error::new("upload_unknown"))
 }
 
-/// The container's format as Glance names it.
-///
-/// # Errors
-/// Code `format_not_accepted`: refused before it is sent rather than afterwards.
-fn disk_format(container: &Container) -> Result<String, Error> {
-    let refused = |name: &str| Err(Error::new("format_not_accepted").with("format", name));
-    match (container.format, container.compression) {
-        (_, Some(compression)) if !compression.is_accepted() => refused(compression.name()),
-        (Some(format), _) if !format.is_accepted() => refused(format.name()),
-        (Some(format), _) => Ok(format.name().to_owned()),
-        // Behind a compression the format does not show; Glance wants one named and knows such files as raw.
-        (None, _) => Ok("raw".to_owned()),
-    }
-}
-
-pub(crate) fn file_name(path: &Path) -> String {
-    path.file_name()
-        .map(|name| name.to_string_lossy().into_owned())
-        .unwrap_or_default()
-}
-
-/// What was asked for; a row of a newer version that cannot be read still shows under its file's name.
-pub(crate) fn image_details(job: &Job) -> ImageDetails {
-    serde_json::from_str(&job.details).map_or_else(
-        |_| ImageDetails {
-            name: file_name(&job.source.path),
-            distribution: Distribution::Unknown,
-            region: String::new(),
-            tags: Vec::new(),
-            notes: String::new(),
-        },
-        |details: JobDetails| details.image,
+/// Does it wait for somebody, not for a process?
+fn stands_still(state: JobState) -> bool {
+    matches!(
+        state,
+        JobState::Failed | JobState::Paused | JobState::WaitingForSignIn | JobState::Staged
     )
 }
 
