@@ -262,6 +262,19 @@ test("an upload that waits for a secret leads to the sign-in", async () => {
   await screen.findByTestId("sign-in-dialog");
 });
 
+test("a page whose connection lacks its secret leads to the sign-in, and still shows every field", async () => {
+  const needs = { code: "secret_needed", params: {}, retryable: false };
+  const { user } = await openWindow({
+    connections: [PRACTICE, objectStorage({ needs })],
+    uploads: [staged()],
+  });
+  await user.click(screen.getByTestId("transfers-button"));
+  await user.click(await screen.findByTestId("hand-over"));
+  await screen.findByTestId("handover-url");
+  await user.click(screen.getByTestId("handover-sign-in"));
+  await screen.findByTestId("sign-in-dialog");
+});
+
 test("a file that was sent to an object storage is told as that from drop to done", async () => {
   const opened = await open([]);
   const { backend, user } = opened;
