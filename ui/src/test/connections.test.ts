@@ -275,6 +275,11 @@ test("removing asks first, and once more while uploads have not ended", async ()
   await user.click(screen.getByTestId("remove-connection"));
   await user.click(await screen.findByTestId("question-yes"));
   await waitFor(() => expect(screen.getByTestId("question").textContent).toContain("have not ended"));
+  await user.click(screen.getByTestId("question-no"));
+  expect(backend.set.all).toHaveLength(2);
+  await user.click(screen.getByTestId("remove-connection"));
+  await user.click(await screen.findByTestId("question-yes"));
+  await waitFor(() => expect(screen.getByTestId("question").textContent).toContain("have not ended"));
   await user.click(screen.getByTestId("question-yes"));
   await waitFor(() => expect(backend.set.all).toHaveLength(1));
   expect(screen.getByTestId("connection-label").dataset["kind"]).toBe("practice");
