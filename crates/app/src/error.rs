@@ -24,6 +24,7 @@ impl Error {
         "connection_bucket_empty",
         "connection_bucket_invalid",
         "connection_clock_differs",
+        "connection_endpoint_bucket",
         "connection_endpoint_empty",
         "connection_endpoint_path",
         "connection_endpoint_user",

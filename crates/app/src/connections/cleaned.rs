@@ -215,12 +215,12 @@ fn apart(mut typed: Url, bucket: &str, addressing: Addressing) -> Result<(Url, S
     let Some((first, service)) = labels(&typed) else {
         return Ok((typed, bucket.to_owned(), addressing));
     };
-    // Such as `s3.eu-central-1.example`; somebody's own `minio.home.example` is no bucket's name.
+    // Such as `s3.eu-central-1.example`. Somebody's own `images.home.example` may well have a bucket `images`.
     let is_s3 = service == "s3" || service.starts_with("s3.") || service.starts_with("s3-");
     let names_bucket = if bucket.is_empty() {
         is_s3
     } else {
-        first == bucket && (is_s3 || service.split('.').count() > 2)
+        first == bucket && (is_s3 || addressing == Addressing::VirtualHost)
     };
     if !names_bucket {
         return Ok((typed, bucket.to_owned(), addressing));
@@ -235,8 +235,8 @@ fn apart(mut typed: Url, bucket: &str, addressing: Addressing) -> Result<(Url, S
     Ok((endpoint, first, Addressing::VirtualHost))
 }
 
-/// The first word of the server's name, and the rest.
-fn labels(url: &Url) -> Option<(String, String)> {
+/// The first word of the server's name, and the rest where that can be a server's.
+pub(super) fn labels(url: &Url) -> Option<(String, String)> {
     match url.host()? {
         Host::Domain(name) => name
             .split_once('.')
@@ -427,18 +427,33 @@ pub(super) mod tests {
             apart("https://images.s3.example.com", ""),
             host("https://s3.example.com/", "images")
         );
-        assert_eq!(
-            apart("images.fsn1.example.com", "images"),
-            host("https://fsn1.example.com/", "images")
-        );
+        // Only whoever says that the bucket stands before the server's name means it so.
+        let typed = ObjectStorage {
+            endpoint: ObjectStorage::address("images.fsn1.example.com").unwrap(),
+            addressing: Addressing::VirtualHost,
+            ..storage()
+        };
+        let cleaned = typed.cleaned().unwrap();
+        assert_eq!(cleaned.endpoint.as_str(), "https://fsn1.example.com/");
+        assert_eq!(cleaned.cleaned().unwrap(), cleaned, "taken apart once");
         // A service that is called as its bucket.
+        assert_eq!(
+            apart("https://images.home.example.com", "images"),
+            path("https://images.home.example.com/", "images")
+        );
         assert_eq!(
             apart("https://minio.example.com", "minio"),
             path("https://minio.example.com/", "minio")
         );
+        let by_number = ObjectStorage {
+            endpoint: ObjectStorage::address("https://10.0.0.1:9000").unwrap(),
+            addressing: Addressing::VirtualHost,
+            ..storage()
+        };
         assert_eq!(
-            apart("https://10.0.0.1:9000", "images"),
-            path("https://10.0.0.1:9000/", "images")
+            by_number.cleaned().unwrap().addressing,
+            Addressing::Path,
+            "no name can stand before a number"
         );
         for endpoint in [
             "https://s3.example.com/other",

@@ -11,7 +11,7 @@ use tokio::sync::mpsc::{self, UnboundedSender};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use url::{Host, Url};
 
-use super::{ObjectStorage, TestOutcome, TestStep, TestStepKind};
+use super::{ObjectStorage, TestOutcome, TestStep, TestStepKind, cleaned::labels};
 use crate::Error;
 
 /// From how many seconds on a difference of the clocks is told: services take 15 minutes, and nobody notices less than one.
@@ -197,6 +197,13 @@ async fn sign_in(storage: &ObjectStorage, client: &S3) -> TestOutcome {
                 .with("region", &storage.region)
                 .with("told", told),
             _ => refused.into(),
+        }),
+        // A service that lists buckets elsewhere, but here what is in one: its name is the server's first word.
+        "s3_answer_invalid" => TestOutcome::Failed(match labels(&storage.endpoint) {
+            Some((bucket, service)) => Error::new("connection_endpoint_bucket")
+                .with("server", service)
+                .with("bucket", bucket),
+            None => refused.into(),
         }),
         _ => TestOutcome::Failed(refused.into()),
     }

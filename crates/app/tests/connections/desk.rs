@@ -250,16 +250,18 @@ pub(crate) fn waits_for_sign_in(upload: &Upload) -> bool {
 /// Follows an upload until it is as wished.
 pub(crate) async fn until(app: &App, id: JobId, wished: impl Fn(&Upload) -> bool) -> Outcome<Upload> {
     let mut changes = app.uploads().changes();
+    let mut seen = app.uploads().get(id)?;
     let follow = async {
-        loop {
-            changes.mark_unchanged();
-            let upload = app.uploads().get(id)?;
-            if wished(&upload) {
-                return Ok(upload);
-            }
+        while !wished(&seen) {
             // Also looked at now and then, for what another process does.
             _ = tokio::time::timeout(Duration::from_millis(200), changes.changed()).await;
+            seen = app.uploads().get(id)?;
         }
+        Ok::<_, Error>(())
     };
-    tokio::time::timeout(Duration::from_mins(2), follow).await?
+    match tokio::time::timeout(Duration::from_mins(2), follow).await {
+        Ok(followed) => followed?,
+        Err(_) => return Err(format!("it stays so: {seen:?}").into()),
+    }
+    Ok(seen)
 }
