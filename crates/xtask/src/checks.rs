@@ -236,11 +236,11 @@ fn doc_tests(workspace: &Workspace) -> Outcome<Done> {
     .map(Done::Tested)
 }
 
-/// The test programs of the member `tests` that want real S3 servers.
+/// The test programs of the member `tests` that want real S3 servers and the engine alone.
 const UPLOADS: [&str; 2] = ["s3", "uploads"];
 
-/// And those that do not.
-const PROGRAMS: [&str; 3] = ["corpus", "cli", "window"];
+/// And those that want the whole programs.
+const PROGRAMS: [&str; 4] = ["corpus", "cli", "storage", "window"];
 
 fn upload_tests(workspace: &Workspace) -> Outcome<Done> {
     if !cfg!(target_os = "linux") {

@@ -1,0 +1,6 @@
+//! ccloud³ by object storage, whole: the programs as a person has them before Ceph's radosgw, which is what centron runs.
+
+#![cfg(target_os = "linux")]
+
+mod person;
+mod tls;
