@@ -15,7 +15,7 @@ pub mod keyring;
 #[cfg(target_os = "linux")]
 pub mod leaks;
 #[cfg(target_os = "linux")]
-mod process;
+pub mod process;
 pub mod provided;
 pub mod random;
 #[cfg(target_os = "linux")]

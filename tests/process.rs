@@ -133,7 +133,10 @@ fn read_lines(stdout: ChildStdout, sender: &mpsc::Sender<String>) {
 }
 
 /// Runs a program to its end and returns what it prints.
-pub(crate) fn output(command: &mut Command) -> Result<String> {
+///
+/// # Errors
+/// When it cannot be started or fails; then with what it complained of.
+pub fn output(command: &mut Command) -> Result<String> {
     let name = command.get_program().to_string_lossy().into_owned();
     let output = command
         .stdin(Stdio::null())

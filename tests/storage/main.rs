@@ -2,5 +2,6 @@
 
 #![cfg(target_os = "linux")]
 
+mod keys;
 mod person;
 mod tls;

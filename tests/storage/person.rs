@@ -9,7 +9,7 @@ use lotse_tests::{
     Result,
     home::{Home, Said},
     provided::fixture,
-    servers::Access,
+    servers::{Access, Server},
 };
 use serde_json::Value;
 
@@ -21,6 +21,22 @@ pub(crate) fn own_file(home: &Home, image: &str, name: &str) -> Result<PathBuf> 
         fs::copy(&original, &path)?;
     }
     Ok(path)
+}
+
+/// What centron gives a customer: an account of their own on the server, with a secret key of the letters that real ones have, and a bucket.
+pub(crate) async fn customer(server: &Server, name: &str) -> Result<Access> {
+    let access = Access {
+        bucket: format!("images-{name}"),
+        access_key: format!("KEY{}", name.to_uppercase()),
+        // `+`, `/` and `=` are what an escape would show.
+        secret_key: format!("pRf/9+Geheim=Kpx3/{name}+wJalrXUtnFEMI"),
+        ..server.access.clone()
+    };
+    let uid = format!("--uid={name}");
+    let keys = [format!("--access-key={}", access.access_key), format!("--secret-key={}", access.secret_key)];
+    server.admin(&["user", "create", &uid, "--display-name=Petra", &keys[0], &keys[1]])?;
+    access.make_bucket().await?;
+    Ok(access)
 }
 
 /// For a word of a call.
