@@ -123,6 +123,21 @@ impl Access {
         Ok(S3::new(self.config(), http_client()?)?)
     }
 
+    /// Makes the bucket.
+    ///
+    /// # Errors
+    /// When the service refuses.
+    pub async fn make_bucket(&self) -> Result {
+        let (bucket, keys) = self.by_hand()?;
+        let url = CreateBucket::new(&bucket, &keys).sign(Duration::from_mins(5));
+        let answer = http_client()?.put(url).header("content-length", 0).send().await?;
+        let status = answer.status();
+        if status.is_success() {
+            return Ok(());
+        }
+        Err(format!("no bucket could be made: {status} {}", answer.text().await?).into())
+    }
+
     /// The bucket and its keys for requests made by hand.
     ///
     /// # Errors
@@ -187,7 +202,8 @@ impl Server {
             }
         };
         if kind != Kind::Practice {
-            make_bucket(&access)
+            access
+                .make_bucket()
                 .await
                 .map_err(|error| with_logs(&error.to_string(), folder.path()))?;
         }
@@ -229,17 +245,6 @@ fn practice_access(practice: &PracticeCloud) -> Access {
         access_key: access.access_key.clone(),
         secret_key: access.secret_key.clone(),
     }
-}
-
-async fn make_bucket(access: &Access) -> Result {
-    let (bucket, keys) = access.by_hand()?;
-    let url = CreateBucket::new(&bucket, &keys).sign(Duration::from_mins(5));
-    let answer = http_client()?.put(url).header("content-length", 0).send().await?;
-    let status = answer.status();
-    if status.is_success() {
-        return Ok(());
-    }
-    Err(format!("no bucket could be made: {status} {}", answer.text().await?).into())
 }
 
 /// Waits until `url` answers at all with success, while the processes run.

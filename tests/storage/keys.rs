@@ -46,7 +46,10 @@ fn in_a_file(access: &Access) -> Result {
     let mut home = Home::new()?;
     let refused = add(&home, access, &["--secret-in", "keychain"], &access.secret_key)?;
     assert_eq!((refused.status, refused.out.as_str()), (Some(1), ""), "{refused:?}");
-    assert!(refused.err.contains("keychain"), "that there is none is told: {refused:?}");
+    assert!(
+        refused.err.contains("keychain"),
+        "that there is none is told: {refused:?}"
+    );
     only_practice(&home)?;
 
     let typed = format!("{PASSPHRASE}\n{}\n", access.secret_key);
@@ -79,14 +82,20 @@ fn with_the_person(access: &Access) -> Result {
 fn added(said: Said) -> Result<String> {
     let said = said.well()?;
     let id = said.out.trim();
-    assert!(!id.is_empty() && !id.contains(char::is_whitespace), "the id and nothing else: {said:?}");
+    assert!(
+        !id.is_empty() && !id.contains(char::is_whitespace),
+        "the id and nothing else: {said:?}"
+    );
     Ok(id.to_owned())
 }
 
 fn passes(home: &Home, id: &str, why: &str) -> Result {
     let told = home.run(&["connection", "test", id, "--json"])?.json()?;
     let steps = steps(&told)?;
-    assert!(steps.iter().all(|(_, result, _)| result == "passed"), "{why}: {steps:?}");
+    assert!(
+        steps.iter().all(|(_, result, _)| result == "passed"),
+        "{why}: {steps:?}"
+    );
     Ok(())
 }
 
@@ -102,26 +111,39 @@ fn fails(home: &Home, id: &str, word: &str, why: &str) -> Result {
 
 fn only_practice(home: &Home) -> Result {
     let list = home.run(&["connection", "list", "--json"])?.well()?.json()?;
-    let ids: Vec<_> = list.as_array().into_iter().flatten().map(|found| &found["id"]).collect();
+    let ids: Vec<_> = list
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|found| &found["id"])
+        .collect();
     assert_eq!(ids, ["practice"], "{list}");
     Ok(())
 }
 
 /// Items in the collection in which the daemon keeps what it is given.
 fn kept(home: &Home) -> Result<usize> {
-    let items = secrets(home, "/org/freedesktop/secrets/aliases/default", &[
-        "org.freedesktop.DBus.Properties.Get",
-        "string:org.freedesktop.Secret.Collection",
-        "string:Items",
-    ])?;
+    let items = secrets(
+        home,
+        "/org/freedesktop/secrets/aliases/default",
+        &[
+            "org.freedesktop.DBus.Properties.Get",
+            "string:org.freedesktop.Secret.Collection",
+            "string:Items",
+        ],
+    )?;
     Ok(items.matches("/org/freedesktop/secrets/collection/").count())
 }
 
 fn lock(home: &Home) -> Result {
-    secrets(home, "/org/freedesktop/secrets", &[
-        "org.freedesktop.Secret.Service.Lock",
-        "array:objpath:/org/freedesktop/secrets/collection/login",
-    ])
+    secrets(
+        home,
+        "/org/freedesktop/secrets",
+        &[
+            "org.freedesktop.Secret.Service.Lock",
+            "array:objpath:/org/freedesktop/secrets/collection/login",
+        ],
+    )
     .map(drop)
 }
 
@@ -135,6 +157,11 @@ fn unlock(home: &Home) -> Result {
 /// Asks the daemon itself, not by our own means.
 fn secrets(home: &Home, object: &str, call: &[&str]) -> Result<String> {
     let mut ask = home.program("dbus-send");
-    ask.args(["--session", "--print-reply=literal", "--dest=org.freedesktop.secrets", object]);
+    ask.args([
+        "--session",
+        "--print-reply=literal",
+        "--dest=org.freedesktop.secrets",
+        object,
+    ]);
     process::output(ask.args(call))
 }

@@ -2,6 +2,9 @@
 
 #![cfg(target_os = "linux")]
 
+mod breaking;
+mod journey;
 mod keys;
+mod kills;
 mod person;
 mod tls;

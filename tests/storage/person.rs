@@ -3,6 +3,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use lotse_tests::{
@@ -11,6 +12,7 @@ use lotse_tests::{
     provided::fixture,
     servers::{Access, Server},
 };
+use rusty_s3::S3Action as _;
 use serde_json::Value;
 
 /// Puts a test image under a name of the person's own into their home, without copying it.
@@ -33,7 +35,10 @@ pub(crate) async fn customer(server: &Server, name: &str) -> Result<Access> {
         ..server.access.clone()
     };
     let uid = format!("--uid={name}");
-    let keys = [format!("--access-key={}", access.access_key), format!("--secret-key={}", access.secret_key)];
+    let keys = [
+        format!("--access-key={}", access.access_key),
+        format!("--secret-key={}", access.secret_key),
+    ];
     server.admin(&["user", "create", &uid, "--display-name=Petra", &keys[0], &keys[1]])?;
     access.make_bucket().await?;
     Ok(access)
@@ -69,4 +74,66 @@ pub(crate) fn steps(told: &Value) -> Result<Vec<Step>> {
             Ok((kind, result, text(&step["outcome"]["error"]["code"])))
         })
         .collect()
+}
+
+/// The percentage in a line of progress.
+pub(crate) fn percent(line: &str) -> Option<u32> {
+    line.split(" %").next()?.rsplit(' ').next()?.parse().ok()
+}
+
+/// What a customer keeps in the bucket beside staging objects, and how it was before.
+pub(crate) struct Inventory {
+    bucket: String,
+    listed: String,
+}
+
+impl Inventory {
+    /// Puts some things there.
+    pub(crate) async fn put(server: &Server, access: &Access) -> Result<Inventory> {
+        let (bucket, keys) = access.by_hand()?;
+        let http = lotse_cloud::http_client()?;
+        for key in [
+            "Urlaub/Büro.qcow2",
+            "imagelotse",
+            "imagelotse.txt",
+            "imagelotses/notes.txt",
+            "zz",
+        ] {
+            let url = bucket.put_object(Some(&keys), key).sign(Duration::from_mins(5));
+            http.put(url).body(key).send().await?.error_for_status()?;
+        }
+        let bucket = access.bucket.clone();
+        let listed = everything(server, &bucket)?;
+        Ok(Inventory { bucket, listed })
+    }
+
+    /// That they are as they were, and that nothing else is there: no object, no part of an open upload.
+    pub(crate) fn assert_alone(&self, server: &Server) -> Result {
+        assert_eq!(everything(server, &self.bucket)?, self.listed);
+        Ok(())
+    }
+}
+
+/// All entries of a bucket's index as the server's own tool lists them: objects with their marks and times, and parts of open uploads.
+fn everything(server: &Server, bucket: &str) -> Result<String> {
+    server.admin(&["bucket", "list", "--max-entries=10000", &format!("--bucket={bucket}")])
+}
+
+/// Keys of the objects under the program's prefix, as the server lists them.
+pub(crate) async fn keys_of(access: &Access) -> Result<Vec<String>> {
+    let (bucket, keys) = access.by_hand()?;
+    let mut action = bucket.list_objects_v2(Some(&keys));
+    // Version 1, which all services have (rusty-s3 has the second one only).
+    action.query_mut().remove("list-type");
+    action.query_mut().remove("encoding-type");
+    action.query_mut().insert("prefix", "imagelotse/");
+    let url = action.sign(Duration::from_mins(5));
+    let answer = lotse_cloud::http_client()?.get(url).send().await?.error_for_status()?;
+    let listed = answer.text().await?;
+    Ok(listed
+        .split("<Key>")
+        .skip(1)
+        .filter_map(|rest| rest.split("</Key>").next())
+        .map(str::to_owned)
+        .collect())
 }
