@@ -181,6 +181,15 @@ impl Desktop {
         self.answer_dialog(title, path, &["ctrl+a", "ctrl+v", "Return"])
     }
 
+    /// The text on the clipboard; none if there is none.
+    ///
+    /// # Errors
+    /// When the clipboard cannot be asked.
+    pub fn clipboard(&self) -> Result<Option<String>> {
+        let told = process::output(&mut self.python("clipboard.py"))?;
+        Ok(serde_json::from_str(&told)?)
+    }
+
     /// Makes a program of its own the desktop's mail program: it writes down what it is asked to open.
     ///
     /// # Errors

@@ -1,83 +1,18 @@
 //! A person's way through the window: drop, report, details, upload, images; cancelling; bad files; both languages. What they
 //! see is asked of the page, what arrived is asked of the cloud.
 
-use std::{fs, path::Path, time::Duration};
+use std::{fs, path::Path};
 
 use fantoccini::elements::Element;
 use lotse_tests::{
     Result,
     e2e::{desktop::Desktop, window::Window},
-    provided::{fixture, imagelotse, lotse},
+    provided::lotse,
     stored::{sha256_of_file, sha256_of_image},
 };
 use serde_json::{Value, json};
 
-/// Beside the built programs: a picture of the display, for people to look at after a run.
-async fn picture(desktop: &Desktop, window: &Window<'_>, name: &str) -> Result {
-    let folder = fixture("debian-12.qcow2")?.with_file_name("../pictures");
-    fs::create_dir_all(&folder)?;
-    settled(window).await?;
-    desktop.screenshot(&folder.join(name))
-}
-
-/// Waits until nothing fades or slides any more; what turns for ever does not count.
-async fn settled(window: &Window<'_>) -> Result {
-    let wait = "const done = arguments[arguments.length - 1];
-                const ending = document.getAnimations().filter(a => a.effect?.getComputedTiming().endTime !== Infinity);
-                Promise.allSettled(ending.map(a => a.finished)).then(() => requestAnimationFrame(() => done(null)));";
-    window.page().execute_async(wait, vec![]).await?;
-    Ok(())
-}
-
-async fn open(desktop: &Desktop) -> Result<Window<'_>> {
-    Window::open(desktop, &imagelotse()?, "Imagelotse").await
-}
-
-fn by_id(id: &str) -> String {
-    format!("[data-testid=\"{id}\"]")
-}
-
-async fn press(window: &Window<'_>, id: &str) -> Result<Element> {
-    let element = window.element(&by_id(id)).await?;
-    element
-        .click()
-        .await
-        .map_err(|error| format!("{id} cannot be pressed: {error}"))?;
-    Ok(element)
-}
-
-/// The systems in these images have no kernel: they are accepted, but would not start, so that they are sent only after an
-/// express yes.
-async fn send_anyway(window: &Window<'_>) -> Result {
-    press(window, "upload-button").await?;
-    press(window, "question-yes").await?;
-    Ok(())
-}
-
-/// Puts a fixture under a name of the person's own into their home, without copying it.
-fn own_file(desktop: &Desktop, image: &str, name: &str) -> Result<std::path::PathBuf> {
-    let path = desktop.home().join(name);
-    let original = fixture(image)?;
-    if fs::hard_link(&original, &path).is_err() {
-        fs::copy(&original, &path)?;
-    }
-    Ok(path)
-}
-
-/// No violation that axe-core finds on what the page shows now.
-async fn assert_accessible(window: &Window<'_>, what: &str) -> Result {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../ui/node_modules/axe-core/axe.min.js");
-    let axe = fs::read_to_string(&source).map_err(|error| format!("{}: {error}", source.display()))?;
-    window.page().execute(&axe, vec![]).await?;
-    settled(window).await?;
-    let run = "const done = arguments[arguments.length - 1];
-               axe.run(document, {resultTypes: ['violations']}).then(
-                 found => done(found.violations.map(v => v.id + ': ' + v.nodes.map(n => n.target.join(' ')).join(', '))),
-                 error => done([String(error)]));";
-    let found = window.page().execute_async(run, vec![]).await?;
-    assert_eq!(found, json!([]), "axe-core has complaints about {what}");
-    Ok(())
-}
+use crate::person::{assert_accessible, by_id, open, own_file, picture, press, send_anyway, wait_for};
 
 #[tokio::test]
 async fn a_dropped_image_is_checked_sent_and_arrives() -> Result {
@@ -232,23 +167,6 @@ async fn uploads_are_cancelled_one_by_one_and_all_at_once_and_leave_nothing() ->
         "what had been sent is removed from the cloud, {left} bytes are left"
     );
     Ok(())
-}
-
-async fn wait_for(window: &Window<'_>, selector: &str, count: u64) -> Result {
-    for _ in 0..300 {
-        let found = window
-            .page()
-            .execute(
-                "return document.querySelectorAll(arguments[0]).length",
-                vec![json!(selector)],
-            )
-            .await?;
-        if found.as_u64() == Some(count) {
-            return Ok(());
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    Err(format!("there were never {count} of `{selector}`").into())
 }
 
 fn files_below(folder: &Path) -> Result<Vec<std::path::PathBuf>> {

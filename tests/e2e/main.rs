@@ -5,3 +5,7 @@
 mod driver;
 /// The program.
 mod journey;
+/// What both ways share.
+mod person;
+/// The way by object storage.
+mod storage;
