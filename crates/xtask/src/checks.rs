@@ -236,8 +236,8 @@ fn doc_tests(workspace: &Workspace) -> Outcome<Done> {
     .map(Done::Tested)
 }
 
-/// The test programs of the member `tests` that want real S3 servers and the engine alone.
-const UPLOADS: [&str; 2] = ["s3", "uploads"];
+/// The test programs of the member `tests` that want real servers and the engine alone.
+const UPLOADS: [&str; 3] = ["keychain", "s3", "uploads"];
 
 /// And those that want the whole programs.
 const PROGRAMS: [&str; 4] = ["corpus", "cli", "storage", "window"];
