@@ -197,7 +197,7 @@ async fn the_time_is_over(server: &Server) -> Result {
     computer.upload()?.well()?;
     let address = computer.address()?;
     assert_eq!(strangers::head(&address)?.status, 200);
-    computer.home.run(&["uploads"])?.well()?;
+    assert_eq!(computer.staging()?.len(), 1);
     assert_eq!(strangers::head(&address)?.status, 200, "the time is not over");
 
     computer.home.set("LD_PRELOAD", word(Path::new(FAKETIME))?);
@@ -213,7 +213,12 @@ async fn the_time_is_over(server: &Server) -> Result {
     let staged = computer.last()?;
     assert_eq!(staged["state"], "staged", "nothing is lost: {staged}");
     assert!(staged["published"].is_null(), "{staged}");
-    assert_eq!(keys_of(&access).await?.len(), 1, "the object is still there");
+    computer.home.run(&["handover", &computer.id()?, "--again"])?.well()?;
+    assert_eq!(
+        strangers::sha256(&address)?,
+        sha256_of_file(&computer.image)?,
+        "public again, at the same address"
+    );
     computer.home.run(&["imported", &computer.id()?])?.well()?;
     assert_eq!(keys_of(&access).await?, [""; 0]);
     Ok(())

@@ -3,7 +3,7 @@
 use lotse_tests::{
     Result,
     home::{Home, Said},
-    keyring, process,
+    process,
     servers::{Access, Kind, Server, Settings},
 };
 
@@ -21,7 +21,7 @@ async fn a_secret_is_where_the_person_wanted_it_and_another_process_finds_it_the
 }
 
 fn in_the_keychain(access: &Access) -> Result {
-    let home = Home::with_keychain()?;
+    let mut home = Home::with_keychain()?;
     let before = kept(&home)?;
     let id = added(add(&home, access, &["--secret-in", "keychain"], &access.secret_key)?)?;
     assert_eq!(kept(&home)?, before + 1, "the keychain has it");
@@ -35,7 +35,8 @@ fn in_the_keychain(access: &Access) -> Result {
         format!("{}{}", refused.out, refused.err).contains("keychain"),
         "it tells of the keychain: {refused:?}"
     );
-    unlock(&home)?;
+    // As after the next sign-in at the computer.
+    home.start_keychain()?;
 
     home.run(&["connection", "remove", &id])?.well()?;
     assert_eq!(kept(&home)?, before, "nothing stays in the keychain");
@@ -145,13 +146,6 @@ fn lock(home: &Home) -> Result {
         ],
     )
     .map(drop)
-}
-
-/// As if the person had signed in again.
-fn unlock(home: &Home) -> Result {
-    let mut daemon = home.program("sh");
-    let script = "printf %s \"$1\" | gnome-keyring-daemon --unlock";
-    process::output(daemon.args(["-c", script, "sh", keyring::PASSWORD])).map(drop)
 }
 
 /// Asks the daemon itself, not by our own means.

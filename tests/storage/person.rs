@@ -14,6 +14,7 @@ use lotse_tests::{
 };
 use rusty_s3::S3Action as _;
 use serde_json::Value;
+use url::Url;
 
 /// Puts a test image under a name of the person's own into their home, without copying it.
 pub(crate) fn own_file(home: &Home, image: &str, name: &str) -> Result<PathBuf> {
@@ -74,6 +75,15 @@ pub(crate) fn steps(told: &Value) -> Result<Vec<Step>> {
             Ok((kind, result, text(&step["outcome"]["error"]["code"])))
         })
         .collect()
+}
+
+/// The import URL of the one upload that is staged.
+pub(crate) fn staged(home: &Home) -> Result<Url> {
+    let told = home.run(&["handover", "--json"])?.well()?.json()?;
+    let [one] = told.as_array().map(Vec::as_slice).unwrap_or_default() else {
+        return Err(format!("not one: {told}").into());
+    };
+    Ok(one["url"].as_str().ok_or("no address")?.parse()?)
 }
 
 /// The percentage in a line of progress.

@@ -13,7 +13,7 @@ use lotse_tests::{
 };
 use url::Url;
 
-use crate::person::{Step, add, own_file, steps, word};
+use crate::person::{Step, add, own_file, staged, steps, word};
 
 const PROXY_PASSWORD: &str = "petra:geheim";
 
@@ -63,10 +63,9 @@ fn trusted(access: &Access, secure: &Secure) -> Result {
     assert_eq!(steps.len(), 8, "every step is told: {steps:?}");
     assert_eq!(stopped_at(&steps), None, "{steps:?}");
 
-    let sent = home
-        .run(&["upload", "--anyway", "--connection", id.out.trim(), word(&image)?])?
+    home.run(&["upload", "--anyway", "--connection", id.out.trim(), word(&image)?])?
         .well()?;
-    let url: Url = sent.out.trim().parse()?;
+    let url = staged(&home)?;
     assert_eq!((url.scheme(), url.port()), ("https", Some(secure.good)));
     // curl trusts whom it is told to trust; the server is asked without TLS, where the same object is.
     let plain = format!("{}{}", access.endpoint, url.path().trim_start_matches('/')).parse()?;
@@ -156,10 +155,9 @@ async fn by_proxy(access: &Access, secure: &Secure) -> Result {
     );
 
     let image = own_file(&home, "debian-12-compressed.qcow2", "Über den Proxy.qcow2")?;
-    let sent = home
-        .run(&["upload", "--anyway", "--connection", id, word(&image)?])?
+    home.run(&["upload", "--anyway", "--connection", id, word(&image)?])?
         .well()?;
-    let url: Url = sent.out.trim().parse()?;
+    let url = staged(&home)?;
     assert_eq!(url.host_str(), Some(NAME));
     let plain = format!("{}{}", access.endpoint, url.path().trim_start_matches('/')).parse()?;
     assert_eq!(strangers::sha256(&plain)?, sha256_of_file(&image)?);
