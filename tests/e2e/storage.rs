@@ -137,7 +137,7 @@ async fn set_up(
     press(window, "test-connection").await?;
     for step in STEPS {
         window
-            .element(&format!("{}[data-mark=\"passed\"]", by_id(&format!("trial-{step}"))))
+            .element(&format!("{}[data-result=\"passed\"]", by_id(&format!("trial-{step}"))))
             .await?;
     }
     assert_accessible(window, "a connection that works").await?;

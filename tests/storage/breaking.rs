@@ -98,15 +98,23 @@ async fn the_key_is_revoked(server: &Server) -> Result {
     assert_eq!(computer.last()?["state"], "waiting_for_sign_in");
     assert_refused(&computer.home.run(&["resume"])?, "still");
 
-    let new = "another/Secret+of=the.same.key";
-    let secret = format!("--secret-key={new}");
-    server.admin(&["key", "create", "--uid=widerruf", "--key-type=s3", &key, &secret])?;
-    assert_refused(
-        &computer.home.run(&["resume"])?,
-        "the secret is not the right one any more",
-    );
+    let new = "another/Secret+of=another.key";
+    let keys = ["--access-key=ANOTHER", &format!("--secret-key={new}")];
+    server.admin(&["key", "create", "--uid=widerruf", "--key-type=s3", keys[0], keys[1]])?;
+    assert_refused(&computer.home.run(&["resume"])?, "the connection has the old one still");
     assert_eq!(computer.last()?["state"], "waiting_for_sign_in");
     computer.home.set("LOTSE_SECRET_KEY", new);
+    let words = [
+        "connection",
+        "add",
+        "ccloud³",
+        "--replace",
+        &computer.connection,
+        "--access-key",
+        "ANOTHER",
+    ];
+    let replaced = computer.home.run(&words)?.well()?;
+    assert_eq!(replaced.out.trim(), computer.connection, "it is the same connection");
     computer.home.run(&["resume"])?.well()?;
     arrived(&computer)
 }

@@ -7,7 +7,7 @@ use lotse_tests::{
     servers::{Access, Kind, Server, Settings},
 };
 
-use crate::person::{add, customer, steps};
+use crate::person::{add, add_as, customer, steps};
 
 const PASSPHRASE: &str = "Vier Wörter, die keiner kennt";
 
@@ -62,7 +62,13 @@ fn in_a_file(access: &Access) -> Result {
     passes(&home, &id, "another process opens the file")?;
 
     // Under the same passphrase, which is not asked for twice when it is given.
-    let second = added(add(&home, access, &["--secret-in", "file"], &access.secret_key)?)?;
+    let second = added(add_as(
+        "zweite",
+        &home,
+        access,
+        &["--secret-in", "file"],
+        &access.secret_key,
+    )?)?;
     assert_ne!(second, id);
     home.run(&["connection", "remove", &id])?.well()?;
     passes(&home, &second, "the other's secret stays")?;

@@ -52,7 +52,12 @@ pub(crate) fn word(path: &Path) -> Result<&str> {
 
 /// `lotse connection add` with what a person has from centron, and more words.
 pub(crate) fn add(home: &Home, access: &Access, more: &[&str], typed: &str) -> Result<Said> {
-    let mut words = vec!["connection", "add", "ccloud³"];
+    add_as("ccloud³", home, access, more, typed)
+}
+
+/// The same under another name.
+pub(crate) fn add_as(name: &str, home: &Home, access: &Access, more: &[&str], typed: &str) -> Result<Said> {
+    let mut words = vec!["connection", "add", name];
     words.extend(["--endpoint", access.endpoint.as_str()]);
     words.extend(["--region", &access.region, "--bucket", &access.bucket]);
     words.extend(["--access-key", &access.access_key]);
