@@ -71,7 +71,11 @@ async fn journey(server: &Server, speech: &Speech, creates_bucket: bool) -> Resu
     let window = open(&desktop).await?;
     let shot = |name: &str| format!("{name}-{}.png", speech.language);
 
-    set_up(&desktop, &window, &access, creates_bucket, &shot).await?;
+    let set_up = set_up(&desktop, &window, &access, creates_bucket, &shot).await;
+    if set_up.is_err() {
+        picture(&desktop, &window, "set-up-failed.png").await?;
+    }
+    set_up?;
     send(&window, &image).await?;
     let address = hand_over(&desktop, &window, &access, &shot).await?;
     assert_eq!(strangers::head(&address)?.status, 200);
