@@ -151,7 +151,7 @@ impl Home {
         self.typed(words, "")
     }
 
-    /// What `lotse` answers to these words while this comes by its standard input.
+    /// What `lotse` answers to these words while this comes by its standard input. It is kept in the home's `said.log`, too.
     ///
     /// # Errors
     /// When it cannot be started.
@@ -166,7 +166,13 @@ impl Home {
             // It need not read it.
             _ = stdin.write_all(input.as_bytes());
         }
-        Ok(Said::of(&child.wait_with_output()?))
+        let said = Said::of(&child.wait_with_output()?);
+        let mut log = fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.path().join("said.log"))?;
+        writeln!(log, "{words:?}\n{}{}", said.out, said.err)?;
+        Ok(said)
     }
 }
 

@@ -38,7 +38,7 @@ pub(crate) fn by_id(id: &str) -> String {
 pub(crate) async fn press(window: &Window<'_>, id: &str) -> Result<Element> {
     let element = window.element(&by_id(id)).await?;
     // Not where the header covers it.
-    let middle = "arguments[0].scrollIntoView({block: 'center'})";
+    let middle = "arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})";
     window
         .page()
         .execute(middle, vec![serde_json::to_value(&element)?])

@@ -129,10 +129,15 @@ async fn set_up(
         press(window, "new-bucket").await?;
         type_into(window, "new-bucket-name", &access.bucket).await?;
         press(window, "create-bucket").await?;
+        // Filled in, and the focus is there: what is typed sooner would land in it.
+        let filled =
+            "document.activeElement.dataset.testid === 'connection-bucket' ? document.activeElement.value : ''";
+        window.page_says(filled, &access.bucket).await?;
     } else {
         press(window, "load-buckets").await?;
         window.text_with(&by_id("connection-buckets"), &access.bucket).await?;
-        type_into(window, "connection-bucket", &access.bucket).await?;
+        let found = window.element(&by_id("connection-buckets")).await?;
+        found.select_by_value(&access.bucket).await?;
     }
     type_into(window, "connection-panel", "https://panel.example/images").await?;
     assert_accessible(window, "a new connection").await?;
@@ -147,7 +152,9 @@ async fn set_up(
     assert_accessible(window, "a connection that works").await?;
     picture(desktop, window, &shot("connection-test")).await?;
     press(window, "save-connection").await?;
-    window.text_with(&by_id("connection"), "ccloud³").await?;
+    window
+        .text_with("[data-testid=\"connection\"][data-kind=\"object_storage\"]", "ccloud³")
+        .await?;
     picture(desktop, window, &shot("connections")).await
 }
 
@@ -155,7 +162,8 @@ async fn send(window: &Window<'_>, image: &std::path::Path) -> Result {
     press(window, "nav-check").await?;
     window.drop_files(&[image], &by_id("drop-zone")).await?;
     window.element(&by_id("verdict")).await?;
-    window.text_with(&by_id("details-connection"), "ccloud³").await?;
+    // A new connection is the one in use.
+    window.text_with(&by_id("connection-label"), "ccloud³").await?;
     send_anyway(window).await?;
     press(window, "sent-hand-over").await?;
     window

@@ -98,6 +98,24 @@ impl<'a> Window<'a> {
         }
     }
 
+    /// Waits until this expression on the page has this text as its value.
+    ///
+    /// # Errors
+    /// When it has not after 30 seconds; the error tells what it had instead.
+    pub async fn page_says(&self, expression: &str, text: &str) -> Result {
+        let limit = Instant::now() + SHOWN_WITHIN;
+        loop {
+            let said = self.page.execute(&format!("return {expression}"), vec![]).await?;
+            if said == text {
+                return Ok(());
+            }
+            if Instant::now() > limit {
+                return Err(format!("`{expression}` never was \"{text}\" but at last: {said}").into());
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     /// Drags files from another program and drops them in the middle of this element.
     ///
     /// # Errors

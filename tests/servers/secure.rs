@@ -39,8 +39,8 @@ pub(super) struct Port {
 /// Writes the certificates into the folder.
 pub(super) fn provide(folder: &Path, [good, expired, misnamed]: [u16; 3]) -> Result<(Secure, Vec<Port>)> {
     fs::create_dir_all(folder)?;
-    let (_, stranger) = authority(&folder.join("stranger.pem"))?;
-    let (issuer, authority) = authority(&folder.join("authority.pem"))?;
+    let (_, stranger) = authority(&folder.join("stranger.pem"), "Somebody else")?;
+    let (issuer, authority) = authority(&folder.join("authority.pem"), "Imagelotse test authority")?;
     let own = [NAME, "localhost", "127.0.0.1"];
     let ports = [
         (good, "good", own.as_slice(), 2099),
@@ -77,13 +77,11 @@ pub(super) fn provide(folder: &Path, [good, expired, misnamed]: [u16; 3]) -> Res
     Ok((secure, ports?))
 }
 
-fn authority(file: &Path) -> Result<(Issuer<'static, KeyPair>, PathBuf)> {
+fn authority(file: &Path, name: &str) -> Result<(Issuer<'static, KeyPair>, PathBuf)> {
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    params
-        .distinguished_name
-        .push(DnType::CommonName, "Imagelotse test authority");
+    params.distinguished_name.push(DnType::CommonName, name);
     params.not_before = date_time_ymd(2019, 1, 1);
     let key = KeyPair::generate()?;
     fs::write(file, params.self_signed(&key)?.pem())?;

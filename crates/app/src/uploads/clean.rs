@@ -6,8 +6,16 @@ use uuid::Uuid;
 use super::{Inner, JobDetails};
 use crate::Error;
 
-/// Removes from the service what an upload left there. Where its connection is gone, nothing of it can be reached any more.
+/// Removes from the service what an upload left there. Where its connection is gone, nothing of it can be reached any more; where its bucket
+/// is gone, so is everything in it.
 pub(super) async fn clean_up(inner: &Inner, job: &Job) -> Result<(), Error> {
+    match take_away(inner, job).await {
+        Err(error) if error.code == "s3_no_such_bucket" => Ok(()),
+        taken => taken,
+    }
+}
+
+async fn take_away(inner: &Inner, job: &Job) -> Result<(), Error> {
     if job.upload_id.is_none() && !job.opening && job.image_id.is_none() {
         return Ok(());
     }

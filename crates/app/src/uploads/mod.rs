@@ -217,17 +217,17 @@ impl Uploads {
     /// # Errors
     /// When the journal cannot be read.
     pub async fn resume_all(&self) -> Result<Vec<Upload>, Error> {
-        self.resume_those(|state| matches!(state, UploadState::Interrupted | UploadState::Job(JobState::Paused)))
+        self.resume_those(|state| was_stopped(state) || state == UploadState::Job(JobState::Paused))
             .await
     }
 
-    /// Goes on with every upload that was interrupted, oldest first, and returns them. One that another process took
-    /// meanwhile is left to it.
+    /// Goes on with every upload that was interrupted, and with those that wait for a key, which may be another one by now; oldest first;
+    /// and returns them. One that another process took meanwhile is left to it.
     ///
     /// # Errors
     /// When the journal cannot be read.
     pub async fn resume_interrupted(&self) -> Result<Vec<Upload>, Error> {
-        self.resume_those(|state| state == UploadState::Interrupted).await
+        self.resume_those(was_stopped).await
     }
 
     /// Goes on with every upload of these connections that waits for somebody to sign in.
@@ -652,6 +652,14 @@ fn stands_still(state: JobState) -> bool {
     matches!(
         state,
         JobState::Failed | JobState::Paused | JobState::WaitingForSignIn | JobState::Staged
+    )
+}
+
+/// Does it stand still though nobody wanted it to? A key that was refused may be another one by now, or the keychain be open.
+fn was_stopped(state: UploadState) -> bool {
+    matches!(
+        state,
+        UploadState::Interrupted | UploadState::Job(JobState::WaitingForSignIn)
     )
 }
 
