@@ -36,18 +36,21 @@ pub(crate) fn by_id(id: &str) -> String {
 }
 
 pub(crate) async fn press(window: &Window<'_>, id: &str) -> Result<Element> {
-    let element = window.element(&by_id(id)).await?;
-    // Not where the header covers it.
-    let middle = "arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})";
-    window
-        .page()
-        .execute(middle, vec![serde_json::to_value(&element)?])
-        .await?;
-    element
-        .click()
-        .await
-        .map_err(|error| format!("{id} cannot be pressed: {error:?}"))?;
-    Ok(element)
+    let mut tried = 0;
+    loop {
+        let element = window.element(&by_id(id)).await?;
+        // Not where the header covers it.
+        let middle = "arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})";
+        let arguments = vec![serde_json::to_value(&element)?];
+        window.page().execute(middle, arguments).await?;
+        tried += 1;
+        match element.click().await {
+            Ok(()) => return Ok(element),
+            // What came above it or moved it away just then goes again.
+            Err(_) if tried < 50 => tokio::time::sleep(Duration::from_millis(200)).await,
+            Err(error) => return Err(format!("{id} cannot be pressed: {error:?}").into()),
+        }
+    }
 }
 
 /// The systems in these images have no kernel: they are accepted, but would not start, so that they are sent only after an

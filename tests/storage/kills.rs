@@ -33,7 +33,7 @@ const RUNS: u64 = 40;
 const KILLS: u64 = 3;
 
 /// Moments of an upload that nobody disturbs: two for each request (`Script::hold_at`).
-const MOMENTS: u64 = 24;
+const MOMENTS: u64 = 18;
 
 /// A program that is not killed and not at its end by then hangs.
 const LIMIT: Duration = Duration::from_mins(2);

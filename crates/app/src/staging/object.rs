@@ -48,8 +48,15 @@ impl OpenConnection {
         }
     }
 
-    /// Removes the object with what lets everybody read it. That it is gone already is success.
+    /// Removes the object with what lets everybody read it. That it is gone already, with its bucket even, is success.
     pub(crate) async fn remove(&self, key: &str, was_public: bool) -> Result<(), Error> {
+        match self.take_away(key, was_public).await {
+            Err(error) if error.code == "s3_no_such_bucket" => Ok(()),
+            taken => taken,
+        }
+    }
+
+    async fn take_away(&self, key: &str, was_public: bool) -> Result<(), Error> {
         // A list of rights goes with its object, a statement in the bucket's policy does not.
         if was_public && self.public_by == PublicBy::BucketPolicy {
             self.staging.withdraw(key, self.public_by).await?;
