@@ -96,6 +96,7 @@ async fn journey(server: &Server, speech: &Speech, creates_bucket: bool) -> Resu
     picture(&desktop, &window, &shot("staging")).await?;
     press(&window, "staging-hand-over").await?;
     press(&window, "import-finished").await?;
+    press(&window, "question-yes").await?;
     finished(&window, &address).await?;
     window.close().await?;
 
