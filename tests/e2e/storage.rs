@@ -136,7 +136,8 @@ async fn set_up(
         window.page_says(filled, &access.bucket).await?;
     } else {
         press(window, "load-buckets").await?;
-        window.text_with(&by_id("connection-buckets"), &access.bucket).await?;
+        let option = format!("{} option[value=\"{}\"]", by_id("connection-buckets"), access.bucket);
+        window.element(&option).await?;
         let found = window.element(&by_id("connection-buckets")).await?;
         found.select_by_value(&access.bucket).await?;
     }
