@@ -152,6 +152,8 @@ async fn set_up(
             .await?;
     }
     assert_accessible(window, "a connection that works").await?;
+    let all = "document.querySelector('[data-testid=\"trial-steps\"]').scrollIntoView({block: 'center', behavior: 'instant'})";
+    window.page().execute(all, vec![]).await?;
     picture(desktop, window, &shot("connection-test")).await?;
     press(window, "save-connection").await?;
     window
