@@ -86,7 +86,7 @@ impl Uploads {
 
 impl App {
     /// Drafts a mail to centron with the link, what was said about the image and, as long as the file is still there and the same, what
-    /// the check finds in it: a `mailto:` link. Reads the file as [`check`] does. `now` tells the person's time zone.
+    /// the check finds in it: a `mailto:` link. Reads the file as [`check()`] does. `now` tells the person's time zone.
     ///
     /// # Errors
     /// As [`Uploads::hand_over`]; `staging_private` where nobody could follow the link.
