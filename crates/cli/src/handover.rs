@@ -103,12 +103,15 @@ fn print(text: &Text, hand_over: &lotse_app::HandOver) {
     };
     let distribution = details.distribution.title().unwrap_or_default();
     for (label, value) in [
+        ("cli_handover_url", hand_over.url.to_string()),
         ("mail_name", details.name.clone()),
-        ("mail_distribution", or(distribution, "ui_distribution_unknown")),
+        (
+            "mail_distribution",
+            or(distribution, "ui_handover_distribution_unknown"),
+        ),
         ("mail_region", or(&details.region, "cli_handover_any_region")),
         ("mail_tags", details.tags.join(" ")),
         ("mail_notes", details.notes.replace('\n', " ")),
-        ("cli_handover_url", hand_over.url.to_string()),
         (
             "cli_handover_until",
             or(until.as_deref().unwrap_or_default(), "cli_handover_private"),

@@ -48,7 +48,7 @@ test("a region that was noted is the preset", async () => {
 
 test("the region may be left to the panel", async () => {
   const opened = await openForm();
-  await opened.user.selectOptions(screen.getByTestId("details-region"), "In the panel");
+  await opened.user.selectOptions(screen.getByTestId("details-region"), "Choose in the panel later");
   expect(await sentRegion(opened)).toBe("");
 });
 

@@ -152,7 +152,7 @@ test("the import has finished: asked once, then cleaned up", async () => {
   const { backend, user } = await openPage();
   await user.click(screen.getByTestId("import-finished"));
   const question = await screen.findByTestId("question");
-  expect(question.textContent).toContain("the image in ccloud³ stays");
+  expect(question.textContent).toContain("The image in ccloud³ stays");
   await user.click(screen.getByTestId("question-no"));
   expect((await backend.uploads())[0]?.state).toBe("staged");
   await user.click(screen.getByTestId("import-finished"));

@@ -64,7 +64,7 @@ test("every object is told with its size, since when, and who can read it until 
 test("a connection that could not be asked is named with the reason and the way out", async () => {
   const { user } = await openList();
   const notice = await screen.findByTestId("staging-unreachable");
-  expect(notice.textContent).toContain("Archive could not be asked.");
+  expect(notice.textContent).toContain("“Archive” could not be asked.");
   expect(notice.textContent).toContain("secret");
   await user.click(within(notice).getByTestId("staging-sign-in"));
   await screen.findByTestId("sign-in-dialog");
