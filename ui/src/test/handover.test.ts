@@ -194,6 +194,65 @@ test("after a failed import the address can be checked again", async () => {
   expect(screen.queryByTestId("handover-done"), "the good news is old").toBeNull();
 });
 
+test("an answer that comes when another page is open does not change that one", async () => {
+  const other = staged({ id: "u2", details: { ...staged().details, name: "Second" } });
+  const opened = await open([staged(), other]);
+  const { backend, user } = opened;
+  const url = async (id: string): Promise<string> => (await backend.handOver(id)).url;
+  let answer = (): void => undefined;
+  const first = await backend.handOver("u1");
+  backend.publishAgain = () =>
+    new Promise(
+      (resolve) => (answer = () => resolve({ ...first, url: "https://s3.example.com/first.qcow2" })),
+    );
+  await user.click(screen.getByTestId("transfers-button"));
+  await user.click((await screen.findAllByTestId("hand-over"))[0]!);
+  await screen.findByTestId("handover-url");
+  await user.click(screen.getByTestId("check-address"));
+  await user.click(screen.getByTestId("transfers-button"));
+  await user.click((await screen.findAllByTestId("hand-over"))[1]!);
+  await waitFor(() => expect(screen.getByRole("heading", { level: 1 }).textContent).toContain("Second"));
+  await screen.findByTestId("handover-url");
+  answer();
+  await waitFor(() => expect(screen.getByTestId<HTMLButtonElement>("check-address").disabled).toBe(false));
+  expect(screen.getByTestId("handover-url").textContent).toContain(await url("u2"));
+});
+
+test("why something did not happen stays told while others are sent, and is tried again itself", async () => {
+  const { backend, user } = await openPage();
+  const error = { code: "s3_unreachable", params: { host: "s3.example.com" }, retryable: true };
+  let tries = 0;
+  backend.publishAgain = () => {
+    tries += 1;
+    return Promise.reject(error);
+  };
+  await user.click(screen.getByTestId("check-address"));
+  const notice = await screen.findByTestId("error-notice");
+  const card = screen.getByTestId("check-address").closest("section");
+  expect(card?.contains(notice), "beside the button that was pressed").toBe(true);
+  expect(screen.getByTestId("announcer").textContent).toContain("cannot be reached");
+  const asked = vi.spyOn(backend, "handOver");
+  for (const acknowledged of [1, 2, 3]) {
+    backend.setUploads([staged(), upload({ id: "u2", state: "uploading", acknowledged })]);
+    await tick();
+  }
+  expect(asked, "nothing about this page has moved").not.toHaveBeenCalled();
+  await user.click(within(screen.getByTestId("error-notice")).getByRole("button"));
+  await waitFor(() => expect(tries).toBe(2));
+  expect((await screen.findByTestId("error-notice")).dataset["code"]).toBe("s3_unreachable");
+});
+
+test("why a private file was not removed is told on the page", async () => {
+  const { backend, user } = await openPage({ published: null, public_until: null });
+  backend.cancelUpload = () =>
+    Promise.reject({ code: "s3_unreachable", params: { host: "s3.example.com" }, retryable: true });
+  await user.click(screen.getByTestId("remove-staged"));
+  await user.click(await screen.findByTestId("question-yes"));
+  await waitFor(() =>
+    expect(within(screen.getByTestId("address-state")).getByTestId("error-notice")).toBeDefined(),
+  );
+});
+
 test("when its time is over it is private: publish again or remove", async () => {
   const { backend, user } = await openPage({ published: null, public_until: null });
   const state = screen.getByTestId("address-state");

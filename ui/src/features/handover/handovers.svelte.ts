@@ -7,6 +7,7 @@ import { asApiError, type Backend, type Unsubscribe } from "../../lib/backend/ba
 import type { ApiError, HandOver, Language, Upload } from "../../lib/generated/bindings";
 import { m } from "../../lib/paraglide/messages.js";
 import { questions } from "../../lib/questions.svelte";
+import { errorText } from "../../lib/text";
 import { TRANSFERS_PANEL } from "../transfers/ids";
 import type { Transfers } from "../transfers/transfers.svelte";
 
@@ -28,7 +29,10 @@ export function reach({ published, public_until }: Upload, now: number): Reach {
 /** Something about a staged image that a person should know wherever in the window they are. */
 export type Notice = { id: string; upload: Upload; about: Reach };
 
-export type Task = "checking" | "finishing" | "mailing" | "opening";
+export type Task = "checking" | "publishing" | "finishing" | "mailing" | "opening";
+
+/** What did not happen, why, and how it is tried again. */
+export type Failure = { of: Task | "loading"; error: ApiError; again: () => Promise<void> };
 
 /** Does the person write, choose or answer something at the moment, which nothing may come between? */
 function isOccupied(): boolean {
@@ -46,7 +50,7 @@ export class HandOvers {
   #transfers: Transfers;
   #current = $state<string | null>(null);
   #told = $state.raw<HandOver | null>(null);
-  #error = $state.raw<ApiError | null>(null);
+  #failure = $state.raw<Failure | null>(null);
   #task = $state<Task | null>(null);
   #done = $state("");
   /** Images that came to be staged while the person was at something else. */
@@ -75,8 +79,9 @@ export class HandOvers {
     return this.#told;
   }
 
-  get error(): ApiError | null {
-    return this.#error;
+  /** Why the last thing asked for on this page did not happen. */
+  get failure(): Failure | null {
+    return this.#failure;
   }
 
   get task(): Task | null {
@@ -118,7 +123,7 @@ export class HandOvers {
     this.#current = id;
     this.#arrived.delete(id);
     this.#told = null;
-    this.#error = null;
+    this.#failure = null;
     this.#done = "";
     this.#transfers.panelOpen = false;
     void this.load();
@@ -133,24 +138,26 @@ export class HandOvers {
     this.#dismissed.add(notice.id);
   }
 
+  /** Asks for what the page shows. Why something that was pressed did not happen stays told meanwhile. */
   async load(): Promise<void> {
     const id = this.#current;
     if (id === null) return;
-    this.#error = null;
+    if (this.#failure?.of === "loading") this.#failure = null;
     try {
       const told = await this.#backend.handOver(id);
       if (id === this.#current) this.#told = told;
     } catch (reason) {
-      if (id === this.#current) this.#error = asApiError(reason);
+      if (this.#failure === null) this.#fail(id, "loading", reason, () => this.load());
     }
   }
 
   /** Looks whether the address answers; makes the file public again where it is not. */
   check(upload: Upload): Promise<void> {
-    return this.#attempt("checking", upload, async () => {
-      this.#told = await this.#backend.publishAgain(upload.id);
-      return m.ui_handover_answers();
-    });
+    return this.#publish("checking", upload);
+  }
+
+  publish(upload: Upload): Promise<void> {
+    return this.#publish("publishing", upload);
   }
 
   mail(upload: Upload, language: Language): Promise<void> {
@@ -183,20 +190,37 @@ export class HandOvers {
     });
   }
 
+  #publish(task: Task, upload: Upload): Promise<void> {
+    return this.#attempt(task, upload, async () => {
+      const told = await this.#backend.publishAgain(upload.id);
+      if (upload.id === this.#current) this.#told = told;
+      return m.ui_handover_answers();
+    });
+  }
+
   /** One thing at a time; what it returns is the good news. */
-  async #attempt(task: Task, { id }: Upload, action: () => Promise<string>): Promise<void> {
+  async #attempt(task: Task, upload: Upload, action: () => Promise<string>): Promise<void> {
+    const { id } = upload;
     if (this.#task !== null) return;
     this.#task = task;
-    this.#error = null;
+    this.#failure = null;
     this.#done = "";
     try {
       const done = await action();
       if (id === this.#current) this.#done = done;
       if (done) announcer.say(done);
     } catch (reason) {
-      if (id === this.#current) this.#error = asApiError(reason);
+      this.#fail(id, task, reason, () => this.#attempt(task, upload, action));
     } finally {
       this.#task = null;
     }
+  }
+
+  /** Told on the page of the upload, while it is still open. */
+  #fail(id: string, of: Failure["of"], reason: unknown, again: Failure["again"]): void {
+    if (id !== this.#current) return;
+    const error = asApiError(reason);
+    this.#failure = { of, error, again };
+    announcer.say(errorText(error).what);
   }
 }

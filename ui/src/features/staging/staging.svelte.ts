@@ -5,6 +5,7 @@ import { asApiError, type Backend } from "../../lib/backend/backend";
 import type { ApiError, StagingList, StagingObject } from "../../lib/generated/bindings";
 import { m } from "../../lib/paraglide/messages.js";
 import { questions } from "../../lib/questions.svelte";
+import { errorText } from "../../lib/text";
 import { isFinal } from "../transfers/phases";
 import type { Transfers } from "../transfers/transfers.svelte";
 
@@ -108,6 +109,7 @@ export class Staging {
       await this.refresh();
     } catch (reason) {
       this.#error = asApiError(reason);
+      announcer.say(errorText(this.#error).what);
     } finally {
       this.#removing = null;
     }

@@ -98,7 +98,8 @@ export class Transfers {
     return upload;
   }
 
-  async cancel(upload: Upload): Promise<void> {
+  /** Answers with why it was not cancelled, or null. */
+  async cancel(upload: Upload): Promise<ApiError | null> {
     const { name } = upload.details;
     const words =
       upload.state === "staged"
@@ -115,7 +116,9 @@ export class Transfers {
             no: m.ui_cancel_no(),
           };
     const yes = await questions.ask({ ...words, grave: true });
-    if (yes) await this.#attempt(() => this.#backend.cancelUpload(upload.id));
+    if (!yes) return null;
+    await this.#attempt(() => this.#backend.cancelUpload(upload.id));
+    return this.#error;
   }
 
   async cancelAll(): Promise<void> {
@@ -181,6 +184,7 @@ export class Transfers {
       await action();
     } catch (reason) {
       this.#error = asApiError(reason);
+      announcer.say(errorText(this.#error).what);
     }
   }
 
