@@ -1,6 +1,6 @@
 // Where an image goes: which connection, which region, and what will happen there, told before anything is sent.
 
-import { screen, waitFor } from "@testing-library/svelte";
+import { screen, waitFor, within } from "@testing-library/svelte";
 import { expect, test } from "vitest";
 
 import { objectStorage, PRACTICE, storage } from "../lib/backend/fake-connections";
@@ -70,11 +70,19 @@ test("without noted names the panel is asked", async () => {
   expect(await sentRegion(opened)).toBe("");
 });
 
-test("a connection that needs a secret says so, and Upload leads to the sign-in", async () => {
+test("a connection that needs a secret says so, and Upload leads to the sign-in and goes on after it", async () => {
   const needs = { code: "secret_needed", params: {}, retryable: false };
   const { backend, user } = await openForm([PRACTICE, { ...SHOP, needs }]);
   expect(screen.getByTestId("details-needs").dataset["code"]).toBe("secret_needed");
   await user.click(screen.getByTestId("upload-button"));
   await screen.findByTestId("sign-in-dialog");
   expect(backend.requests).toEqual([]);
+  const dialog = within(screen.getByTestId("sign-in-dialog"));
+  await user.click(dialog.getByText("Cancel"));
+  await waitFor(() => expect(dialog.queryByTestId("sign-in-secret")).toBeNull());
+  expect(backend.requests, "who did not sign in sends nothing").toEqual([]);
+  await user.click(screen.getByTestId("upload-button"));
+  await user.type(await dialog.findByTestId("sign-in-secret"), "s3cr3t{Enter}");
+  await screen.findByTestId("sent-file");
+  expect(backend.requests.map(({ connection }) => connection)).toEqual(["shop"]);
 });

@@ -266,6 +266,96 @@ test("where objects cannot be opened singly the test offers the bucket's policy"
   await waitFor(() => expect(screen.getByTestId("trial-result").textContent).toContain("Everything works"));
 });
 
+test("where opening a single object does nothing the test offers the bucket's policy, too", async () => {
+  const opened = await openForm();
+  const { backend, user } = opened;
+  await fill(opened);
+  const error = { code: "s3_not_public", params: { status: "403" }, retryable: false };
+  backend.testConnection = () =>
+    Promise.resolve([{ kind: "public_read", outcome: { result: "failed", error } }]);
+  await user.click(screen.getByTestId("test-connection"));
+  await screen.findByTestId("try-policy");
+});
+
+test("while it is being saved the form cannot be left, and a press more does nothing more", async () => {
+  const opened = await openConnections(withShop());
+  const { backend, user } = opened;
+  backend.set.signIn("shop", SECRET);
+  await user.click(screen.getByTestId("edit-connection"));
+  let saves = 0;
+  let answer = (): void => undefined;
+  const save = backend.saveConnection.bind(backend);
+  backend.saveConnection = async (...what) => {
+    saves += 1;
+    await new Promise<void>((resolve) => (answer = resolve));
+    return save(...what);
+  };
+  await user.click(screen.getByTestId("save-connection"));
+  await waitFor(() => expect(saves).toBe(1));
+  const cancel = screen.getByTestId<HTMLButtonElement>("cancel-connection");
+  expect(cancel.disabled, "a late answer would close a form opened meanwhile").toBe(true);
+  await user.click(cancel);
+  await user.click(screen.getByTestId("save-connection"));
+  expect(screen.getByTestId("connection-form")).toBeDefined();
+  answer();
+  await waitFor(() => expect(screen.queryByTestId("connection-form")).toBeNull());
+  expect(saves).toBe(1);
+});
+
+test("a double press makes one test, one bucket, and names the bucket that was tested", async () => {
+  const opened = await openForm({ secretFile: "locked", passphrase: "open sesame" });
+  const { backend, user } = opened;
+  await fill(opened, { bucket: "fresh" });
+  let tests = 0;
+  const run = backend.testConnection.bind(backend);
+  backend.testConnection = (...what) => {
+    tests += 1;
+    return run(...what);
+  };
+  await user.dblClick(screen.getByTestId("test-connection"));
+  const create = await screen.findByTestId("create-missing-bucket");
+  expect(tests).toBe(1);
+  await user.type(screen.getByTestId("connection-bucket"), "er");
+  expect(create.textContent).toContain("“fresh”");
+  let made: string[] = [];
+  const make = backend.createBucket.bind(backend);
+  backend.createBucket = (draft) => {
+    made = [...made, draft.storage.bucket];
+    return make(draft);
+  };
+  await user.dblClick(create);
+  await waitFor(() => expect(screen.getByTestId("trial-result").textContent).toContain("Everything works"));
+  expect(made).toEqual(["fresh"]);
+});
+
+test("as long as it is not known where a secret can be kept, nothing is saved, and it can be asked again", async () => {
+  const opened = await openConnections();
+  const { backend, user } = opened;
+  const places = backend.secretPlaces.bind(backend);
+  backend.secretPlaces = () => Promise.reject({ code: "window_engine_gone", params: {}, retryable: true });
+  await user.click(screen.getByTestId("add-connection"));
+  const notice = await screen.findByTestId("error-notice");
+  await fill(opened);
+  await user.click(screen.getByTestId("save-connection"));
+  await Promise.resolve();
+  expect(screen.queryByTestId("question-yes")).toBeNull();
+  expect(backend.set.all, "nothing was kept under a choice that nobody made").toHaveLength(1);
+  expect(notice).toBeDefined();
+  backend.secretPlaces = places;
+  await user.click(within(await screen.findByTestId("error-notice")).getByRole("button"));
+  await screen.findByTestId("secret-in-keychain");
+});
+
+test("what is closed gives the focus back to what opened it", async () => {
+  const { user } = await openForm();
+  await user.click(screen.getByTestId("new-bucket"));
+  await user.click(within(screen.getByTestId("create-bucket").parentElement!).getByText("Cancel"));
+  await waitFor(() => expect(document.activeElement).toBe(screen.getByTestId("new-bucket")));
+  await user.click(screen.getByTestId("read-profiles"));
+  await user.click(await screen.findByTestId("close-profiles"));
+  await waitFor(() => expect(document.activeElement).toBe(screen.getByTestId("read-profiles")));
+});
+
 test("removing asks first, and once more while uploads have not ended", async () => {
   const uploads = [upload({ connection: "shop" })];
   const { backend, user } = await openConnections({ ...withShop(), uploads });

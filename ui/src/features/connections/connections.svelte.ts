@@ -11,6 +11,8 @@ export class Connections {
   #all = $state.raw<Connection[]>([]);
   #chosen = $state<string | null>(recall(IN_USE));
   #asked = $state<string | null>(null);
+  /** Tells who asked to sign in how it went. */
+  #answer: ((signedIn: boolean) => void) | null = null;
   #error = $state.raw<ApiError | null>(null);
 
   constructor(backend: Backend) {
@@ -68,13 +70,17 @@ export class Connections {
     await this.load();
   }
 
-  /** Opens the dialog in which a connection gets what it needs. */
-  askSignIn(id: string): void {
+  /** Opens the dialog in which a connection gets what it needs; true once it has it. */
+  askSignIn(id: string): Promise<boolean> {
+    this.#answer?.(false);
     this.#asked = id;
+    return new Promise((resolve) => (this.#answer = resolve));
   }
 
-  closeSignIn(): void {
+  closeSignIn(signedIn: boolean): void {
     this.#asked = null;
+    this.#answer?.(signedIn);
+    this.#answer = null;
   }
 
   /** Gives a connection its secret key. Rejects as the backend does. */

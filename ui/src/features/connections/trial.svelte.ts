@@ -25,6 +25,7 @@ export class Trial {
   #running = $state(false);
   #result = $state<TrialResult | null>(null);
   #tried = $state<string | null>(null);
+  #bucket = $state("");
 
   constructor(backend: Backend) {
     this.#backend = backend;
@@ -49,6 +50,11 @@ export class Trial {
     return this.#tried;
   }
 
+  /** Name of the bucket that the last test was about. */
+  get bucket(): string {
+    return this.#bucket;
+  }
+
   step(kind: TestStepKind): TestStep | null {
     return this.#steps.find((one) => one.kind === kind) ?? null;
   }
@@ -65,6 +71,7 @@ export class Trial {
     this.#result = null;
     this.#running = true;
     this.#tried = tried;
+    this.#bucket = draft.storage.bucket;
     try {
       this.#steps = await this.#backend.testConnection(draft, (step) => {
         if (this.#running) this.#steps = [...this.#steps, step];
