@@ -105,7 +105,14 @@ impl App {
         {
             self.check_unused(id)?;
         }
-        self.connections.save(id, draft).await
+        // Nothing that waits for a connection that was removed may go to another one of its name.
+        let waiting = self
+            .uploads
+            .list()?
+            .into_iter()
+            .filter(|upload| !upload.state.is_final());
+        let used = waiting.map(|upload| upload.connection).collect();
+        self.connections.save(id, draft, &used).await
     }
 
     /// Removes a connection and its secret; what is in its bucket stays.

@@ -109,7 +109,9 @@ async fn remove(text: &Text, app: &App, removal: &StagingRemoval) -> Result<Exit
     let now = Timestamp::now();
     let days = i64::from(app.uploads().settings().staging_days);
     let is_old = |object: &StagingObject| {
-        now.duration_since(object.since) >= SignedDuration::from_hours(24 * days)
+        // Whether another computer still needs its own, for how long it keeps them, nobody knows here.
+        object.upload.is_some()
+            && now.duration_since(object.since) >= SignedDuration::from_hours(24 * days)
             && object.public_until.is_none_or(|until| until <= now)
             && !is_needed(app, object)
     };

@@ -9,7 +9,7 @@ mod test;
 mod trial;
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -185,8 +185,13 @@ impl Connections {
         Ok((before.endpoint, before.bucket) != (after.endpoint, after.bucket))
     }
 
-    /// Keeps a new connection, or changes one. Uploads that run go on with what they began with.
-    pub(crate) async fn save(&self, id: Option<&str>, draft: &Draft) -> Result<Connection, Error> {
+    /// Keeps a new connection under an id that is not `used`, or changes one. Uploads that run go on with what they began with.
+    pub(crate) async fn save(
+        &self,
+        id: Option<&str>,
+        draft: &Draft,
+        used: &BTreeSet<String>,
+    ) -> Result<Connection, Error> {
         let mut storage = draft.storage.cleaned()?;
         if storage.region.is_empty() {
             // A secret that is not at hand is no reason not to keep a changed name.
@@ -200,15 +205,20 @@ impl Connections {
                 self.change(id, &storage, &draft.secret).await?;
                 id.to_owned()
             }
-            None => self.add(&storage, &draft.secret).await?,
+            None => self.add(&storage, &draft.secret, used).await?,
         };
         self.forget(&id);
         Ok(self.seen(id, Stored::Known(Box::new(storage))).await)
     }
 
-    async fn add(&self, storage: &ObjectStorage, source: &SecretSource) -> Result<String, Error> {
+    async fn add(
+        &self,
+        storage: &ObjectStorage,
+        source: &SecretSource,
+        used: &BTreeSet<String>,
+    ) -> Result<String, Error> {
         let secret = self.secret(source).await?;
-        let id = self.store.add(storage)?;
+        let id = self.store.add(storage, used)?;
         match self.secrets.write(&id, storage.secret_in, &secret).await {
             Ok(()) => Ok(id),
             Err(error) => {

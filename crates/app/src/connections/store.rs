@@ -2,7 +2,7 @@
 //! wrote there stays, also where this one does not understand it.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs, io,
     path::{Path, PathBuf},
 };
@@ -58,14 +58,14 @@ impl Store {
         }
     }
 
-    /// Adds one, and returns its id.
+    /// Adds one, and returns its id: none that is `used`, so that what still goes by the id of one that was removed does not go by this one.
     ///
     /// # Errors
     /// Codes `connection_name_taken`, `connections_unreadable`, `settings_not_written`.
-    pub(super) fn add(&self, storage: &ObjectStorage) -> Result<String, Error> {
+    pub(super) fn add(&self, storage: &ObjectStorage, used: &BTreeSet<String>) -> Result<String, Error> {
         self.change(|all| {
             check_name(&storage.name, None, all)?;
-            let id = super::id::new(&storage.name, |id| all.contains_key(id));
+            let id = super::id::new(&storage.name, |id| all.contains_key(id) || used.contains(id));
             all.insert(id.clone(), Value::Object(self.fields(storage)?));
             Ok(id)
         })
@@ -194,7 +194,7 @@ mod tests {
     fn what_a_newer_program_wrote_survives_a_change_by_this_one() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::new(folder.path());
-        let id = store.add(&named("Work")).unwrap();
+        let id = store.add(&named("Work"), &BTreeSet::new()).unwrap();
         let mut newer = store.read().unwrap();
         newer[&id]["of_a_newer_program"] = "kept".into();
         newer.insert(
@@ -208,7 +208,7 @@ mod tests {
             ..named("Work")
         };
         store.set(&id, &changed).unwrap();
-        store.add(&named("Home")).unwrap();
+        store.add(&named("Home"), &BTreeSet::new()).unwrap();
         let kept = store.read().unwrap();
         assert_eq!(kept[&id]["of_a_newer_program"], "kept");
         assert_eq!(kept[&id]["region"], "eu-2");
@@ -235,7 +235,10 @@ mod tests {
         for damaged in ["", "{", "[]", "{\"a\": 1} and more"] {
             fs::write(&store.path, damaged).unwrap();
             assert_eq!(store.all().unwrap_err().code, "connections_unreadable", "{damaged}");
-            assert_eq!(store.add(&storage()).unwrap_err().code, "connections_unreadable");
+            assert_eq!(
+                store.add(&storage(), &BTreeSet::new()).unwrap_err().code,
+                "connections_unreadable"
+            );
             assert_eq!(store.remove("a").unwrap_err().code, "connections_unreadable");
             assert_eq!(fs::read_to_string(&store.path).unwrap(), damaged);
         }
@@ -248,7 +251,7 @@ mod tests {
             // All are begun before the first is waited for.
             let adding = ["Büro", "Buero", "büro!", "BÜRO?", "buero."].map(|name| {
                 let folder = folder.path();
-                scope.spawn(move || Store::new(folder).add(&named(name)).unwrap())
+                scope.spawn(move || Store::new(folder).add(&named(name), &BTreeSet::new()).unwrap())
             });
             adding.map(|added| added.join().unwrap()).into()
         });
@@ -259,13 +262,24 @@ mod tests {
     }
 
     #[test]
+    fn an_id_that_something_still_goes_by_is_not_given_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::new(folder.path());
+        let used = BTreeSet::from(["work".to_owned(), "work-2".to_owned()]);
+        assert_eq!(store.add(&named("Work"), &used).unwrap(), "work-3");
+    }
+
+    #[test]
     fn a_name_is_given_once_however_it_is_written() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::new(folder.path());
-        let id = store.add(&named("Büro")).unwrap();
-        assert_eq!(store.add(&named("BÜRO")).unwrap_err().code, "connection_name_taken");
+        let id = store.add(&named("Büro"), &BTreeSet::new()).unwrap();
+        assert_eq!(
+            store.add(&named("BÜRO"), &BTreeSet::new()).unwrap_err().code,
+            "connection_name_taken"
+        );
         store.set(&id, &named("büro")).unwrap();
-        let other = store.add(&named("Keller")).unwrap();
+        let other = store.add(&named("Keller"), &BTreeSet::new()).unwrap();
         assert_eq!(
             store.set(&other, &named("Büro")).unwrap_err().code,
             "connection_name_taken"

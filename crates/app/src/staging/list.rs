@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use lotse_transfer::{Job, JobState, Target as _};
+use lotse_transfer::{Job, JobState, Target as _, TargetErrorKind};
 
 use super::{StagingKind, StagingList, StagingObject};
 use crate::{
@@ -54,7 +54,16 @@ impl App {
     async fn in_bucket(&self, id: &str, jobs: &[Job]) -> Result<Vec<StagingObject>, Error> {
         let connection = self.connections.open(id).await?;
         let objects = connection.staging.objects(PREFIX).await?;
-        let uploads = connection.staging.open_uploads(PREFIX).await?;
+        let uploads = match connection.staging.open_uploads(PREFIX).await {
+            Ok(uploads) => Some(uploads),
+            // Some services do not list them, and some keys may not: the objects are what can be public, and what costs.
+            Err(error) if matches!(error.kind, TargetErrorKind::Forbidden | TargetErrorKind::Rejected) => {
+                tracing::info!(code = error.code, connection = id, "open uploads cannot be listed");
+                None
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let uploads_listed = uploads.is_some();
         let of_key: BTreeMap<&str, &Job> = jobs.iter().rev().map(|job| (job.key.as_str(), job)).collect();
         let mut found = Vec::new();
         let mut looks = 0;
@@ -75,7 +84,7 @@ impl App {
                 ..whole(id, &object.key, StagingKind::Object, object.modified, job)
             });
         }
-        for upload in uploads {
+        for upload in uploads.into_iter().flatten() {
             let job = of_key.get(upload.key.as_str()).copied();
             let kind = StagingKind::OpenUpload {
                 upload_id: upload.upload_id,
@@ -84,10 +93,17 @@ impl App {
         }
         // Lists may lag behind what was written (Swift's do).
         for job in jobs {
-            if !found.iter().any(|object| object.key == job.key)
-                && let Some(object) = self.by_journal(job).filter(|object| object.kind == StagingKind::Object)
-                && connection.holds(&job.key).await?
-            {
+            if found.iter().any(|object| object.key == job.key) {
+                continue;
+            }
+            let Some(object) = self.by_journal(job) else {
+                continue;
+            };
+            let is_there = match object.kind {
+                StagingKind::Object => connection.holds(&job.key).await?,
+                StagingKind::OpenUpload { .. } => !uploads_listed,
+            };
+            if is_there {
                 found.push(object);
             }
         }

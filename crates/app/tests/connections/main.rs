@@ -263,6 +263,9 @@ async fn uploads_that_have_not_ended_keep_their_bucket() -> Outcome {
     let again = desk.app.save_connection(None, &desk.draft()).await?;
     desk.begun(&again.id).await?;
     desk.app.remove_connection(&again.id, true).await?;
+    // What still waits for the removed one must not go to another service because that is called the same.
+    let other = desk.app.save_connection(None, &desk.draft()).await?;
+    assert_ne!(other.id, again.id);
     Ok(())
 }
 

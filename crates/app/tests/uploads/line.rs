@@ -19,11 +19,13 @@ use url::Url;
 pub(crate) struct Line {
     pub(crate) cut: AtomicBool,
     pub(crate) no_acl: AtomicBool,
+    /// Open uploads cannot be listed.
+    pub(crate) no_uploads: AtomicBool,
     /// Bytes towards the service.
     pub(crate) sent: AtomicU64,
 }
 
-/// What Swift's s3api answers to PutObjectAcl.
+/// What Swift's s3api answers to PutObjectAcl, and others to what they lack.
 const NOT_IMPLEMENTED: &str = "<?xml version='1.0' encoding='UTF-8'?><Error><Code>NotImplemented</Code>\
     <Message>The requested resource is not implemented</Message></Error>";
 
@@ -74,7 +76,10 @@ impl Line {
                     }
                     let first = said.split(|byte| *byte == b'\r').next().unwrap_or_default();
                     let asks_for_acl = first.starts_with(b"PUT ") && first.windows(4).any(|word| word == b"acl=");
-                    if asks_for_acl && self.no_acl.load(Ordering::SeqCst) {
+                    let asks_for_uploads = first.starts_with(b"GET ") && first.windows(8).any(|word| word == b"uploads=");
+                    if asks_for_acl && self.no_acl.load(Ordering::SeqCst)
+                        || asks_for_uploads && self.no_uploads.load(Ordering::SeqCst)
+                    {
                         let answer = format!(
                             "HTTP/1.1 501 Not Implemented\r\nContent-Type: application/xml\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{NOT_IMPLEMENTED}",
                             NOT_IMPLEMENTED.len()

@@ -1,5 +1,7 @@
 //! Every staging object that still exists: this computer's and others', and what can be removed.
 
+use std::sync::atomic::Ordering;
+
 use lotse_app::{PRACTICE, StagingKind, StagingObject, UploadState};
 use lotse_transfer::{JobState, Journal, Target as _};
 
@@ -108,6 +110,37 @@ async fn what_a_running_upload_needs_stays() -> Outcome {
     assert_eq!(refused.unwrap_err().code, "staging_in_use");
     app.uploads().cancel(begun.id).await?;
     assert_eq!(app.staging().await?.objects, []);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_does_not_list_open_uploads_still_tells_its_objects() -> Outcome {
+    let storage = Storage::new().await?;
+    storage.staged("server.raw").await?;
+    storage.elsewhere()?.put(FOREIGN, "image".into()).await?;
+    let before = storage.app.staging().await?;
+    storage.line.no_uploads.store(true, Ordering::SeqCst);
+    assert_eq!(storage.app.staging().await?, before);
+    assert_eq!((before.objects.len(), before.unreachable), (2, vec![]));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_that_never_began_can_be_taken_back_from_a_service_that_is_away() -> Outcome {
+    let storage = Storage::new().await?;
+    let app = &storage.app;
+    storage.line.set_cut(true);
+    let begun = app
+        .uploads()
+        .start(&storage.request(storage.computer.image("a.raw")?))
+        .await?;
+    until(app, begun.id, |upload| {
+        upload.state == UploadState::Job(JobState::WaitingForNetwork)
+    })
+    .await?;
+    let cancelled = app.uploads().cancel(begun.id).await?;
+    assert_eq!(cancelled.state, UploadState::Job(JobState::Cancelled));
+    app.remove_connection(&storage.connection, false).await?;
     Ok(())
 }
 

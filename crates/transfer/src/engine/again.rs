@@ -14,14 +14,21 @@ use crate::{
 };
 
 /// Has the target throw away what was sent of an upload that is not finished, also one whose id never became known. An upload that it
-/// does not know is success.
+/// does not know is success. One whose id never became known may stay where the target cannot be asked for it: nothing of it was ever
+/// acknowledged, and whoever has the wrong address or a key that may not list must be able to end it.
 ///
 /// # Errors
 /// The target's codes.
 pub async fn abort(target: &dyn Target, job: &Job, retry: &Retry) -> Result<(), SendError> {
     let mut open: Vec<String> = job.upload_id.iter().cloned().collect();
     if job.opening {
-        open.extend(brief(retry, retry.away_after, || target.uploads(&job.key)).await?);
+        match brief(retry, retry.away_after, || target.uploads(&job.key)).await {
+            Ok(found) => open.extend(found),
+            Err(error) => tracing::warn!(
+                code = error.code,
+                "an upload that may have been opened cannot be looked for"
+            ),
+        }
     }
     for upload_id in &open {
         brief(retry, retry.away_after, || target.abort(&job.key, upload_id)).await?;

@@ -411,6 +411,10 @@ async fn an_upload_whose_opening_was_not_heard_of_is_found_again() {
         (job.upload_id.as_deref(), job.opening, target.open_uploads()),
         (None, true, 1)
     );
+    // Where the target cannot be asked (a mistyped address, a key without the right) the upload must not stay in the list for ever.
+    target.next_faults(&[Fault::Unauthorized]);
+    abort(&target, &job, &Retry::default()).await.unwrap();
+    assert_eq!(target.open_uploads(), 1);
     abort(&target, &job, &Retry::default()).await.unwrap();
     assert_eq!(target.open_uploads(), 0);
 }
