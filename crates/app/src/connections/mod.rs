@@ -182,7 +182,8 @@ impl Connections {
     /// What a draft for the connection with this id changes of where its uploads go.
     pub(crate) fn moves(&self, id: &str, draft: &Draft) -> Result<bool, Error> {
         let (before, after) = (self.store.one(id)?, draft.storage.cleaned()?);
-        Ok((before.endpoint, before.bucket) != (after.endpoint, after.bucket))
+        let place = |storage: &ObjectStorage| (storage.endpoint.clone(), storage.bucket.clone(), storage.addressing);
+        Ok(place(&before) != place(&after))
     }
 
     /// Keeps a new connection under an id that is not `used`, or changes one. Uploads that run go on with what they began with.

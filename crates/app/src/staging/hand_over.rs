@@ -1,11 +1,14 @@
 //! The hand-over: what a person needs to import an image, and what is done when they have.
 
-use jiff::Zoned;
+use jiff::{SignedDuration, Zoned};
 use lotse_transfer::{Job, JobId, JobState};
 use lotse_words::{Language, LinkWords};
 
 use super::HandOver;
 use crate::{App, Error, Upload, Uploads, check, connections::OpenConnection, export::worded, uploads::image_details};
+
+/// So much time is to be left for an import when an address is given out once more.
+const FOR_AN_IMPORT: SignedDuration = SignedDuration::from_hours(24);
 
 impl Uploads {
     /// All that the panel asks for, of an upload that stands ready for its import. Needs no network and no secret.
@@ -35,7 +38,7 @@ impl Uploads {
     }
 
     /// Makes an object that stands ready public once more after its time was over, and looks as a stranger whether it can be read. One
-    /// that still is keeps its time.
+    /// that still is keeps its time as long as there is a day of it left: an import needs some.
     ///
     /// # Errors
     /// As [`Uploads::import_finished`]; `staging_gone` where there is no object any more; `s3_no_public_access`, `s3_not_public`.
@@ -46,10 +49,8 @@ impl Uploads {
         if !connection.holds(&job.key).await? {
             return Err(Error::new("staging_gone").with("key", &job.key));
         }
-        let still = match job.published {
-            Some(_) => connection.staging.is_public(&job.key).await?,
-            None => false,
-        };
+        let has_time = |published| self.inner.public_until(published) >= self.inner.environment.now() + FOR_AN_IMPORT;
+        let still = job.published.is_some_and(has_time) && connection.staging.is_public(&job.key).await?;
         let published = self.publish_and_check(&connection, &job, still).await;
         if let Err(error) = published {
             if !error.retryable {

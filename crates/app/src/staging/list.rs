@@ -12,7 +12,7 @@ use crate::{
     uploads::name_in,
 };
 
-/// So many objects of which the journal knows nothing are looked at as a stranger: each costs a request.
+/// So many objects that are not public as far as the journal knows are looked at as a stranger: each costs a request.
 const LOOKED_AT: usize = 100;
 
 impl App {
@@ -70,7 +70,7 @@ impl App {
         for object in objects {
             let job = of_key.get(object.key.as_str()).copied();
             let public = match job {
-                Some(job) if !job.state.is_final() => Some(job.published.is_some()),
+                Some(job) if !job.state.is_final() && job.published.is_some() => Some(true),
                 _ if looks >= LOOKED_AT => None,
                 _ => {
                     looks += 1;

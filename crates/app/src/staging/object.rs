@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use lotse_cloud::PublicBy;
+use lotse_transfer::{TargetError, TargetErrorKind};
 
 use crate::{Error, connections::OpenConnection};
 
@@ -36,32 +37,45 @@ impl OpenConnection {
             withdrawn?;
             // The connection may have been changed since it was made public.
             self.staging.withdraw(key, other_than(self.public_by)).await?;
-            if self.stays_public(key).await? {
-                return Err(Error::new("staging_still_public").with("key", key));
+            return self.require_private(key).await;
+        }
+        // What a service refuses for good was not done before, either: nobody can read it.
+        Ok(withdrawn.or_else(unless_for_good)?)
+    }
+
+    /// Removes the object with what lets everybody read it. That it is gone already, with its bucket even, is success: where it can have
+    /// been public, a stranger who does not find it is the proof.
+    pub(crate) async fn remove(&self, key: &str, was_public: bool) -> Result<(), Error> {
+        // A list of rights goes with its object, a statement in the bucket's policy does not. Should that fail, the image itself goes.
+        let withdrawn = if was_public && self.public_by == PublicBy::BucketPolicy {
+            self.staging.withdraw(key, self.public_by).await
+        } else {
+            Ok(())
+        };
+        let no_bucket = match self.staging.delete(key).await {
+            Err(refused) if refused.code == "s3_no_such_bucket" => true,
+            deleted => {
+                deleted?;
+                false
             }
-            return Ok(());
+        };
+        if was_public || no_bucket {
+            self.require_private(key).await?;
         }
         match withdrawn {
-            // What a service refuses for good was not done before, either: nobody can read it.
-            Err(refused) if !refused.retryable() => Ok(()),
-            other => Ok(other?),
+            // Its policy went with it.
+            Err(_) if no_bucket => Ok(()),
+            // What allowed nothing but to read this object stays in the policy, which this key may not change.
+            withdrawn => Ok(withdrawn.or_else(unless_for_good)?),
         }
     }
 
-    /// Removes the object with what lets everybody read it. That it is gone already, with its bucket even, is success.
-    pub(crate) async fn remove(&self, key: &str, was_public: bool) -> Result<(), Error> {
-        match self.take_away(key, was_public).await {
-            Err(error) if error.code == "s3_no_such_bucket" => Ok(()),
-            taken => taken,
+    async fn require_private(&self, key: &str) -> Result<(), Error> {
+        if self.stays_public(key).await? {
+            Err(Error::new("staging_still_public").with("key", key))
+        } else {
+            Ok(())
         }
-    }
-
-    async fn take_away(&self, key: &str, was_public: bool) -> Result<(), Error> {
-        // A list of rights goes with its object, a statement in the bucket's policy does not.
-        if was_public && self.public_by == PublicBy::BucketPolicy {
-            self.staging.withdraw(key, self.public_by).await?;
-        }
-        Ok(self.staging.delete(key).await?)
     }
 
     async fn stays_public(&self, key: &str) -> Result<bool, Error> {
@@ -73,6 +87,20 @@ impl OpenConnection {
         }
         Ok(self.staging.is_public(key).await?)
     }
+}
+
+/// Whoever may not do something for good has not done it before, either. That is so only if the service itself says it, and of this
+/// bucket: anything in between can refuse, and who has the wrong key or clock, or asks for another bucket, learns nothing.
+fn unless_for_good(refused: TargetError) -> Result<(), TargetError> {
+    let for_good = match refused.code {
+        "s3_policy_unreadable" => true,
+        "s3_no_such_bucket" | "s3_clock_skew" | "s3_wrong_region" => false,
+        _ => {
+            refused.params.contains_key("service_code")
+                && matches!(refused.kind, TargetErrorKind::Rejected | TargetErrorKind::Forbidden)
+        }
+    };
+    if for_good { Ok(()) } else { Err(refused) }
 }
 
 fn other_than(by: PublicBy) -> PublicBy {

@@ -9,22 +9,21 @@ use crate::Error;
 /// Removes from the service what an upload left there. Where its connection is gone, nothing of it can be reached any more; where its bucket
 /// is gone, so is everything in it.
 pub(super) async fn clean_up(inner: &Inner, job: &Job) -> Result<(), Error> {
-    match take_away(inner, job).await {
-        Err(error) if error.code == "s3_no_such_bucket" => Ok(()),
-        taken => taken,
-    }
-}
-
-async fn take_away(inner: &Inner, job: &Job) -> Result<(), Error> {
-    if job.upload_id.is_none() && !job.opening && job.image_id.is_none() {
+    // An upload that is lost takes its id along, but not what was made public.
+    let has_object = job.upload_id.is_some() || job.published.is_some();
+    if !has_object && !job.opening && job.image_id.is_none() {
         return Ok(());
     }
     let connection = match inner.connections.open(&job.connection).await {
         Err(error) if error.code == "connection_unknown" => return Ok(()),
         opened => opened?,
     };
-    abort(&connection.staging, job, &Retry::default()).await?;
-    if job.upload_id.is_some() {
+    match abort(&connection.staging, job, &Retry::default()).await {
+        // Whether the object is gone as well is looked at below.
+        Err(refused) if refused.code == "s3_no_such_bucket" => {}
+        aborted => aborted?,
+    }
+    if has_object {
         connection.remove(&job.key, job.published.is_some()).await?;
         inner.journal.set_published(job.id, None)?;
     }

@@ -1,4 +1,4 @@
-//! The line to a service: it can be cut, and it can refuse to make objects public as a service without lists of rights does.
+//! The line to a service: it can be cut or filtered, and it can refuse to make objects public as a service without lists of rights does.
 
 use std::{
     io,
@@ -21,6 +21,8 @@ pub(crate) struct Line {
     pub(crate) no_acl: AtomicBool,
     /// Open uploads cannot be listed.
     pub(crate) no_uploads: AtomicBool,
+    /// A filter of the network answers everything itself.
+    pub(crate) filtered: AtomicBool,
     /// Bytes towards the service.
     pub(crate) sent: AtomicU64,
 }
@@ -73,6 +75,10 @@ impl Line {
                     }
                     if self.cut.load(Ordering::SeqCst) {
                         return Ok(());
+                    }
+                    if self.filtered.load(Ordering::SeqCst) {
+                        let answer = "HTTP/1.1 403 Forbidden\r\nContent-Type: text/html\r\nContent-Length: 7\r\nConnection: close\r\n\r\nBlocked";
+                        return near.write_all(answer.as_bytes()).await;
                     }
                     let first = said.split(|byte| *byte == b'\r').next().unwrap_or_default();
                     let asks_for_acl = first.starts_with(b"PUT ") && first.windows(4).any(|word| word == b"acl=");

@@ -173,12 +173,22 @@ async fn after_its_time_it_is_private_and_can_be_made_public_again() -> Outcome 
     })?;
     let staged = storage.staged("a.raw").await?;
     let key = storage.keys().await?.remove(0);
-    storage.clock.forward(2);
-    assert_eq!(app.tidy_staging().await?, 0, "it has a day left");
+    storage.clock.forward(1);
     let still = uploads.publish_again(staged.id).await?;
     assert_eq!(still.published, staged.published, "what is public keeps its time");
-
     storage.clock.forward(1);
+    assert_eq!(app.tidy_staging().await?, 0, "it has some hours left");
+    let longer = uploads.publish_again(staged.id).await?;
+    assert!(longer.published > staged.published, "which are too few for an import");
+    let staged = uploads.get(staged.id)?;
+    storage.clock.forward(3);
+    assert!(
+        uploads.publish_again(staged.id).await?.published > staged.public_until,
+        "over, but not yet tidied"
+    );
+    let staged = uploads.get(staged.id)?;
+
+    storage.clock.forward(3);
     storage.line.set_cut(true);
     assert_eq!(app.tidy_staging().await?, 0);
     assert_eq!(
@@ -200,6 +210,38 @@ async fn after_its_time_it_is_private_and_can_be_made_public_again() -> Outcome 
     let again = uploads.publish_again(staged.id).await?;
     assert!(again.published > staged.public_until.map(|until| until - SignedDuration::from_hours(1)));
     storage.elsewhere()?.check_public(&key, SMALL).await?;
+    Ok(())
+}
+
+/// A company's filter says 403 as a service does, but knows nothing of the object.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_something_in_between_says_is_no_proof_that_an_object_is_private_or_gone() -> Outcome {
+    let storage = Storage::new().await?;
+    let (app, uploads) = (&storage.app, storage.app.uploads());
+    let staged = storage.staged("a.raw").await?;
+    let key = storage.keys().await?.remove(0);
+    storage.clock.forward(8);
+    storage.line.filtered.store(true, Ordering::SeqCst);
+    assert_eq!(app.tidy_staging().await?, 0);
+    uploads.import_finished(staged.id).await.unwrap_err();
+    uploads.cancel(staged.id).await.unwrap_err();
+    assert_eq!(uploads.get(staged.id)?, staged, "nothing is claimed that is not so");
+    storage.line.filtered.store(false, Ordering::SeqCst);
+    assert!(storage.elsewhere()?.is_public(&key).await?);
+    assert_eq!(app.tidy_staging().await?, 1);
+    assert!(!storage.elsewhere()?.is_public(&key).await?);
+    Ok(())
+}
+
+/// Whose upload is lost, its object is not.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_published_goes_with_its_upload_also_when_the_parts_are_forgotten() -> Outcome {
+    let storage = Storage::new().await?;
+    let staged = storage.staged("a.raw").await?;
+    let journal = Journal::open(&storage.computer.folder.path().join("data/journal"))?;
+    journal.forget_parts(staged.id)?;
+    storage.app.uploads().cancel(staged.id).await?;
+    assert_eq!(storage.keys().await?, [""; 0]);
     Ok(())
 }
 

@@ -12,13 +12,16 @@ use tokio::sync::Mutex;
 use super::{
     PublicBy, S3,
     ask::Ask,
-    error::{error, is_missing_key, refusal, service_code},
+    error::{REQUEST_ID, error, is_missing_key, odd_answer, refusal, service_code},
     policy::{self, Change, LARGEST},
 };
 use crate::http::Answer;
 
 /// Bytes that are fetched to see whether ranges are answered.
 const SAMPLE: u64 = 1 << 10;
+
+/// Headers that each answer of a service has, be it a refusal: S3 API reference, "Common response headers"; Swift's `catch_errors`.
+const SIGNS: [HeaderName; 2] = [REQUEST_ID, HeaderName::from_static("x-trans-id")];
 
 /// How often the policy is read and changed: once more after the first time, to see whether somebody else's change at the same moment
 /// took ours away.
@@ -42,7 +45,8 @@ impl S3 {
             PublicBy::Acl => self.set_acl(key, "public-read").await,
             PublicBy::BucketPolicy => {
                 let resource = self.resource(key)?;
-                self.change_policy(|policy| policy::allow(policy, &resource)).await
+                self.change_policy(LARGEST, |policy| policy::allow(policy, &resource))
+                    .await
             }
         }
         .map_err(not_published)
@@ -58,7 +62,8 @@ impl S3 {
             PublicBy::Acl => self.set_acl(key, "private").await,
             PublicBy::BucketPolicy => {
                 let resource = self.resource(key)?;
-                self.change_policy(|policy| match policy {
+                // What is taken out makes it smaller: how large it was is no matter.
+                self.change_policy(usize::MAX, |policy| match policy {
                     Some(policy) => policy::disallow(policy, &resource),
                     None => Ok(Change::None),
                 })
@@ -109,13 +114,32 @@ impl S3 {
         Ok(())
     }
 
-    /// Can everybody read the object now? Of an object that is not there: no.
+    /// Can everybody read the object now? Of an object that is not there: no. Only the service itself can say no: what a filter, a gateway
+    /// or a hotel's sign-in page in between says tells nothing about the object.
     ///
     /// # Errors
-    /// What says that there was no answer, or that the service is too busy for one.
+    /// `s3_answer_invalid` if somebody else than an S3 service answers, or one that sends elsewhere; what says that there was no answer, or that
+    /// the service is too busy for one. All of them pass.
     pub async fn is_public(&self, key: &str) -> Result<bool, TargetError> {
-        let head = self.stranger(self.http.head(self.object(key)?)).await?;
-        Ok(head.status.is_success())
+        let url = self.object(key)?;
+        let head = self.stranger(self.http.head(url.clone())).await?;
+        if head.status.is_success() {
+            return Ok(true);
+        }
+        if is_the_services(&head) {
+            return Ok(false);
+        }
+        // Not all services sign their answers in the header, and an answer to HEAD has nothing else.
+        let byte = self.stranger(self.http.get(url).header(RANGE, "bytes=0-0")).await?;
+        if byte.status.is_success() || byte.status == StatusCode::RANGE_NOT_SATISFIABLE {
+            return Ok(true);
+        }
+        let says_why = byte.status.is_client_error() && !service_code(&refusal(&byte)).is_empty();
+        if says_why || is_the_services(&byte) {
+            Ok(false)
+        } else {
+            Err(odd_answer(&byte))
+        }
     }
 
     /// PutObjectAcl with a ready-made list.
@@ -139,6 +163,7 @@ impl S3 {
 
     async fn change_policy(
         &self,
+        largest: usize,
         change: impl Fn(Option<&[u8]>) -> Result<Change, policy::Unreadable>,
     ) -> Result<(), TargetError> {
         let _turn = POLICY.lock().await;
@@ -149,8 +174,8 @@ impl S3 {
             let url = self.bucket()?.base_url().clone();
             let ask = match change {
                 Change::None => return Ok(()),
-                Change::Replace(policy) if policy.len() > LARGEST => {
-                    let size = [("size", policy.len().to_string()), ("largest", LARGEST.to_string())];
+                Change::Replace(policy) if policy.len() > largest => {
+                    let size = [("size", policy.len().to_string()), ("largest", largest.to_string())];
                     return Err(error(TargetErrorKind::Rejected, "s3_policy_too_large", size));
                 }
                 Change::Replace(policy) => Ask::new(Method::Put, url).body(policy),
@@ -214,6 +239,11 @@ fn is_unknown(refused: &TargetError) -> bool {
         service_code(refused),
         "NotImplemented" | "MethodNotAllowed" | "AccessControlListNotSupported"
     )
+}
+
+/// Does the refusal come from the service, and not from something in between? One that sends elsewhere does not know the object.
+fn is_the_services(answer: &Answer) -> bool {
+    answer.status.is_client_error() && SIGNS.iter().any(|sign| answer.headers.contains_key(sign))
 }
 
 fn not_public(answer: &Answer) -> TargetError {

@@ -215,6 +215,8 @@ async fn many_objects_published_at_once_by_several_clients_are_all_in_the_policy
 async fn a_policy_that_cannot_be_read_or_has_no_room_is_left_alone() {
     let long = "x".repeat(20 << 10);
     let full = json!({"Version": "2012-10-17", "Id": long, "Statement": []});
+    let mut too_full = policy_of(&["arn:aws:s3:::staging/imagelotse/0f/ä b.raw", "arn:aws:s3:::staging/x"]);
+    too_full["Id"] = json!(long);
     let server = Server::start(vec![
         answer(403, &[], &refusal("AccessDenied")),
         answer(200, &[], "<html>hotel</html>"),
@@ -234,6 +236,10 @@ async fn a_policy_that_cannot_be_read_or_has_no_room_is_left_alone() {
         server.asked().iter().all(|asked| asked.method == "GET"),
         "nothing was written"
     );
+    server.then(vec![policy(&too_full), answer(204, &[], ""), policy(&full)]);
+    s3.withdraw(KEY, BucketPolicy)
+        .await
+        .expect("there is always room for less");
 }
 
 fn head(status: u16, length: &str) -> Prepared {
@@ -293,24 +299,51 @@ async fn a_stranger_must_get_just_the_object() {
 
 #[tokio::test]
 async fn whether_an_object_is_public_is_known_or_not() {
-    let server = Server::start(vec![
-        head(200, "5"),
-        head(403, "0"),
-        head(400, "0"),
-        head(404, "0"),
-        head(503, "0"),
-        head(429, "0"),
-    ])
-    .await;
-    let s3 = client(server.url());
-    for public in [true, false, false, false] {
-        assert_eq!(s3.is_public(KEY).await, Ok(public));
+    let from = |status, header| answer(status, &[(header, "r-1")], "");
+    let denied = || answer(403, &[], &refusal("AccessDenied"));
+    for (number, (answers, public)) in [
+        (vec![head(200, "5")], true),
+        // radosgw; Swift's answers to strangers.
+        (vec![from(403, "x-amz-request-id")], false),
+        (vec![from(404, "x-amz-request-id")], false),
+        (vec![from(400, "x-trans-id")], false),
+        (vec![from(401, "x-trans-id")], false),
+        // Services that tell who they are in the body only.
+        (vec![head(403, "0"), denied()], false),
+        (vec![head(404, "0"), answer(404, &[], &refusal("NoSuchBucket"))], false),
+        // Something in between does not let HEAD through.
+        (vec![head(405, "0"), part(206, "bytes 0-0/5", "x")], true),
+        (vec![head(405, "0"), answer(416, &[], &refusal("InvalidRange"))], true),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let server = Server::start(answers).await;
+        assert_eq!(client(server.url()).is_public(KEY).await, Ok(public), "case {number}");
+        assert!(server.asked().iter().all(|asked| !asked.path.contains('?')), "unsigned");
     }
-    for _ in 0..2 {
-        assert_eq!(
-            s3.is_public(KEY).await.unwrap_err().code,
-            "s3_busy",
-            "no answer is no proof"
-        );
+}
+
+#[tokio::test]
+async fn whoever_is_not_the_service_cannot_say_that_an_object_is_private() {
+    let page = "<html><body>Blocked by your company</body></html>";
+    let away = |status| answer(status, &[("location", "http://login.example/")], "");
+    let elsewhere = || answer(301, &[("x-amz-request-id", "r-1")], &refusal("PermanentRedirect"));
+    for (number, (answers, code)) in [
+        (vec![head(403, "0"), answer(403, &[], page)], "s3_answer_invalid"),
+        (vec![head(404, "0"), answer(404, &[], page)], "s3_answer_invalid"),
+        (vec![away(302), away(302)], "s3_answer_invalid"),
+        (vec![elsewhere(), elsewhere()], "s3_answer_invalid"),
+        (vec![head(503, "0")], "s3_busy"),
+        (vec![head(429, "0")], "s3_busy"),
+        (vec![head(403, "0"), answer(502, &[], page)], "s3_server_error"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let server = Server::start(answers).await;
+        let error = client(server.url()).is_public(KEY).await.unwrap_err();
+        assert_eq!(error.code, code, "case {number}: no answer is no proof");
+        assert!(error.retryable(), "case {number}");
     }
 }
