@@ -18,7 +18,7 @@ type Message = (inputs?: Record<string, unknown>) => string;
 
 const catalogue = m as unknown as Readonly<Record<string, Message | undefined>>;
 
-/** The sentence of that name, or null when there is none. A placeholder without a value reads "?". */
+/** The sentence of that name, or null when there is none. A placeholder without a value, or with an empty one, reads "?". */
 function sentence(key: string, params: Readonly<Record<string, string>> = {}): string | null {
   const message = Object.hasOwn(catalogue, key) ? catalogue[key] : undefined;
   if (!message) return null;
@@ -32,7 +32,7 @@ function sentence(key: string, params: Readonly<Record<string, string>> = {}): s
 /** Numbers of units (`gb`, `limit_gib`, `bytes`, …) follow the language; everything else is shown as it came. */
 function shown(name: string, value: string | undefined): string {
   const isNumber = /(^|_)(bytes|gb|gib)$/.test(name) && value !== undefined && /^\d+(\.\d+)?$/.test(value);
-  return isNumber ? formatNumber(Number(value)) : (value ?? "?");
+  return isNumber ? formatNumber(Number(value)) : value || "?";
 }
 
 export type ErrorText = { what: string; next: string };

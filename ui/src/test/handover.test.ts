@@ -309,6 +309,22 @@ test("the row of a staged upload offers the hand-over first, and removing asks",
   await waitFor(() => expect(screen.getByTestId("upload-row").dataset["state"]).toBe("cancelled"));
 });
 
+test("what is private is not called ready to import", async () => {
+  const { user } = await open([staged({ published: null, public_until: null })]);
+  expect(screen.getByTestId("transfers-button").textContent).not.toContain("ready to import");
+  await user.click(screen.getByTestId("transfers-button"));
+  const row = await screen.findByTestId("upload-row");
+  expect(row.textContent).toContain("Not public");
+  expect(row.textContent).not.toContain("Ready to import");
+});
+
+test("of a connection that is gone, only what is known is told", async () => {
+  const { user } = await openWindow({ connections: [PRACTICE], uploads: [staged({ state: "done" })] });
+  await user.click(screen.getByTestId("transfers-button"));
+  const row = await screen.findByTestId("upload-row");
+  expect(row.querySelector(".source")?.textContent.trim()).toBe("debian-12.qcow2");
+});
+
 test("an upload that waits for a secret leads to the sign-in", async () => {
   const error = { code: "secret_needed", params: {}, retryable: true };
   const needs = { code: "secret_needed", params: {}, retryable: false };

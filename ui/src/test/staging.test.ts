@@ -57,7 +57,7 @@ test("every object is told with its size, since when, and who can read it until 
   expect(rows[0]?.textContent).toContain("Public until Nov 27, 2026");
   expect(rows[0]?.textContent).toContain("since Nov 20, 2026");
   expect(rows[2]?.textContent).toContain("unfinished upload");
-  expect(screen.getByTestId("staging-total").textContent).toContain("3 files");
+  expect(screen.getByTestId("staging-total").textContent).toContain("2 files");
   expect(screen.getByTestId("staging-total").textContent).toContain("2 GB");
 });
 
@@ -87,6 +87,25 @@ test("removing asks, says whose it is, and takes parts by their upload", async (
   await user.click(await screen.findByTestId("question-yes"));
   await waitFor(() => expect(screen.getAllByTestId("staging-row")).toHaveLength(2));
   expect(removed).toEqual([["shop", OPEN_UPLOAD.key, "part-1"]]);
+  const title = within(screen.getByTestId("staging")).getByRole("heading", { level: 2 });
+  await waitFor(() => expect(document.activeElement, "what had the focus has gone").toBe(title));
+});
+
+test("while one is removed no other can be chosen, which would be for nothing", async () => {
+  const { backend, user } = await openList();
+  let answer = (): void => undefined;
+  const remove = backend.removeStaging.bind(backend);
+  backend.removeStaging = async (...which) => {
+    await new Promise<void>((resolve) => (answer = resolve));
+    return remove(...which);
+  };
+  await user.click((await screen.findAllByTestId("staging-remove"))[0]!);
+  await user.click(await screen.findByTestId("question-yes"));
+  const choices = (): boolean[] =>
+    screen.getAllByTestId<HTMLButtonElement>("staging-remove").map(({ disabled }) => disabled);
+  await waitFor(() => expect(choices()).toEqual([true, true, true]));
+  answer();
+  await waitFor(() => expect(choices()).toEqual([false, false]));
 });
 
 test("what a running upload writes cannot be removed here, and says how", async () => {

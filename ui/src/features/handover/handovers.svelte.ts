@@ -116,7 +116,8 @@ export class HandOvers {
     this.#now = Date.now();
     if (this.#current === null && !isOccupied()) return this.open(upload.id);
     this.#arrived.add(upload.id);
-    announcer.say(m.ui_notice_ready({ name: upload.details.name }));
+    const { name } = upload.details;
+    announcer.say(upload.published === null ? m.ui_notice_private({ name }) : m.ui_notice_ready({ name }));
   }
 
   open(id: string): void {

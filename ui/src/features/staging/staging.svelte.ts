@@ -49,6 +49,11 @@ export class Staging {
     return this.#removing;
   }
 
+  /** The whole objects: an unfinished upload's parts are no file yet. */
+  get files(): readonly StagingObject[] {
+    return (this.#list?.objects ?? []).filter(({ kind }) => kind.is === "object");
+  }
+
   /** Bytes of all whole objects; of an unfinished upload's parts the service tells none. */
   get totalSize(): number {
     return (this.#list?.objects ?? []).reduce((sum, { size }) => sum + (size ?? 0), 0);
@@ -84,7 +89,8 @@ export class Staging {
     return this.#list === null ? Promise.resolve() : this.refresh();
   }
 
-  async remove(object: StagingObject): Promise<void> {
+  /** False where a person said no: then nothing was tried. */
+  async remove(object: StagingObject): Promise<boolean> {
     const name = object.file_name;
     const text = {
       running: m.ui_staging_remove_ended,
@@ -99,7 +105,7 @@ export class Staging {
       no: m.ui_staging_remove_no(),
       grave: true,
     });
-    if (!yes || this.#removing !== null) return;
+    if (!yes || this.#removing !== null) return false;
     this.#removing = idOf(object);
     this.#error = null;
     try {
@@ -113,5 +119,6 @@ export class Staging {
     } finally {
       this.#removing = null;
     }
+    return true;
   }
 }

@@ -95,7 +95,12 @@ export function phaseName(phase: Phase, byHand: boolean): string {
   ]();
 }
 
-export function stateWord({ state, starts_at }: Pick<Upload, "state" | "starts_at">): string {
+export function stateWord({
+  state,
+  starts_at,
+  published,
+}: Pick<Upload, "state" | "starts_at" | "published">): string {
+  if (state === "staged" && published === null) return m.ui_state_staged_private();
   const time = starts_at === null ? null : formatTime(starts_at);
   if (state === "queued" && time !== null) return m.ui_state_queued_until({ time });
   return {
@@ -124,10 +129,18 @@ export function stateSentence({ state, published }: Pick<Upload, "state" | "publ
   return state === "waiting_for_sign_in" ? m.ui_waiting_for_sign_in_text() : "";
 }
 
-/** Which file goes where. */
+/**
+ * Does a person import it? So it is behind an object storage. Of a connection that is gone the region tells: only
+ * there it may be left to the panel.
+ */
+export function isByHand({ details }: Upload, connection: Connection | null): boolean {
+  return connection === null ? details.region === "" : connection.kind === "object_storage";
+}
+
+/** Which file goes where, as far as it is known. */
 export function sourceLine({ source_name: file, details }: Upload, connection: Connection | null): string {
   const { region } = details;
-  if (!connection?.storage) return m.ui_upload_source({ file, region });
+  if (!connection?.storage) return region === "" ? file : m.ui_upload_source({ file, region });
   const { name } = connection;
   return region === ""
     ? m.ui_upload_source({ file, region: name })
