@@ -22,15 +22,18 @@ impl App {
     /// # Errors
     /// When the journal or the connections' file cannot be read.
     pub async fn staging(&self) -> Result<StagingList, Error> {
-        let mut jobs: BTreeMap<String, Vec<Job>> = BTreeMap::new();
-        for job in self.uploads.inner.journal.jobs()? {
-            jobs.entry(job.connection.clone()).or_default().push(job);
+        let all = self.uploads.inner.journal.jobs()?;
+        // By key alone: two connections may lead to the same bucket, and no two keys are alike.
+        let of_key: BTreeMap<&str, &Job> = all.iter().rev().map(|job| (job.key.as_str(), job)).collect();
+        let mut jobs: BTreeMap<&str, Vec<&Job>> = BTreeMap::new();
+        for job in &all {
+            jobs.entry(&job.connection).or_default().push(job);
         }
         let known: BTreeSet<String> = self.connections.ids()?.into_iter().collect();
         let mut list = StagingList::default();
         for id in &known {
-            let jobs = jobs.remove(id).unwrap_or_default();
-            match self.in_bucket(id, &jobs).await {
+            let jobs = jobs.remove(id.as_str()).unwrap_or_default();
+            match self.in_bucket(id, &jobs, &of_key).await {
                 Ok(objects) => list.objects.extend(objects),
                 Err(error) => {
                     list.objects.extend(jobs.iter().filter_map(|job| self.by_journal(job)));
@@ -42,16 +45,21 @@ impl App {
         for (id, jobs) in jobs {
             let objects: Vec<StagingObject> = jobs.iter().filter_map(|job| self.by_journal(job)).collect();
             if !objects.is_empty() {
-                let gone = Error::new("connection_unknown").with("connection", &id);
-                list.unreachable.push((id, gone));
+                let gone = Error::new("connection_unknown").with("connection", id);
+                list.unreachable.push((id.to_owned(), gone));
                 list.objects.extend(objects);
             }
         }
         Ok(list)
     }
 
-    /// What a connection's bucket holds below the prefix, with what the journal knows of it.
-    async fn in_bucket(&self, id: &str, jobs: &[Job]) -> Result<Vec<StagingObject>, Error> {
+    /// What a connection's bucket holds below the prefix, with what the journal knows of it: `jobs` are the connection's own, `of_key` all.
+    async fn in_bucket(
+        &self,
+        id: &str,
+        jobs: &[&Job],
+        of_key: &BTreeMap<&str, &Job>,
+    ) -> Result<Vec<StagingObject>, Error> {
         let connection = self.connections.open(id).await?;
         let objects = connection.staging.objects(PREFIX).await?;
         let uploads = match connection.staging.open_uploads(PREFIX).await {
@@ -64,7 +72,6 @@ impl App {
             Err(error) => return Err(error.into()),
         };
         let uploads_listed = uploads.is_some();
-        let of_key: BTreeMap<&str, &Job> = jobs.iter().rev().map(|job| (job.key.as_str(), job)).collect();
         let mut found = Vec::new();
         let mut looks = 0;
         for object in objects {
@@ -147,13 +154,14 @@ impl App {
             return Err(Error::new("staging_foreign").with("key", key));
         }
         let journal = &self.uploads.inner.journal;
-        let job = journal
-            .jobs()?
-            .into_iter()
-            .find(|job| job.connection == connection && job.key == key);
+        let job = journal.jobs()?.into_iter().find(|job| job.key == key);
         match (&job, upload_id) {
             (Some(job), None) if job.state == JobState::Staged => {
-                return self.uploads.cancel(job.id).await.map(drop);
+                self.uploads.cancel(job.id).await?;
+                // The upload's own connection may have been removed: what it cannot reach goes over this one.
+                if job.connection == connection {
+                    return Ok(());
+                }
             }
             // What lies beside an object that has arrived is left from a try whose answer was lost.
             (Some(job), Some(_)) if job.state == JobState::Staged => {}

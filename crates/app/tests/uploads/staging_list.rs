@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use lotse_app::{PRACTICE, StagingKind, StagingObject, UploadState};
+use lotse_app::{PRACTICE, PublicBy, StagingKind, StagingObject, UploadState};
 use lotse_transfer::{JobState, Journal, Target as _};
 
 use crate::{
@@ -83,6 +83,29 @@ async fn what_another_computer_left_is_listed_and_removable_and_nothing_else_is_
         storage.keys().await?,
         ["holiday/imagelotse/photo.jpg", "imagelotse.txt"]
     );
+    Ok(())
+}
+
+/// One bucket, two connections (another key, say): whoever looks over the second one must not take the file for somebody else's.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_is_known_over_every_connection_that_leads_to_its_bucket() -> Outcome {
+    let storage = Storage::new().await?;
+    let app = &storage.app;
+    let mut draft = storage.draft(PublicBy::Acl);
+    draft.storage.name = "Second".into();
+    let second = app.save_connection(None, &draft).await?.id;
+    let staged = storage.staged("server.raw").await?;
+    let listed = app.staging().await?.objects;
+    assert_eq!(
+        listed.iter().map(|object| object.upload).collect::<Vec<_>>(),
+        [Some(staged.id), Some(staged.id)]
+    );
+    app.remove_staging(&second, &listed[0].key, None).await?;
+    assert_eq!(
+        app.uploads().get(staged.id)?.state,
+        UploadState::Job(JobState::Cancelled)
+    );
+    assert_eq!(app.staging().await?.objects, []);
     Ok(())
 }
 
