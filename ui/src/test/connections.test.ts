@@ -303,7 +303,7 @@ test("while it is being saved the form cannot be left, and a press more does not
 });
 
 test("a double press makes one test, one bucket, and names the bucket that was tested", async () => {
-  const opened = await openForm({ secretFile: "locked", passphrase: "open sesame" });
+  const opened = await openForm();
   const { backend, user } = opened;
   await fill(opened, { bucket: "fresh" });
   let tests = 0;
@@ -326,6 +326,31 @@ test("a double press makes one test, one bucket, and names the bucket that was t
   await user.dblClick(create);
   await waitFor(() => expect(screen.getByTestId("trial-result").textContent).toContain("Everything works"));
   expect(made).toEqual(["fresh"]);
+});
+
+test("a second press while the file is being opened begins no second test", async () => {
+  const shop = withShop({ needs: LOCKED, storage: storage({ secret_in: "file" }) });
+  const opened = await openConnections({ ...shop, secretFile: "locked", passphrase: "open sesame" });
+  const { backend, user } = opened;
+  await user.click(screen.getByTestId("edit-connection"));
+  await user.type(await screen.findByTestId("connection-passphrase"), "open sesame");
+  const answers: (() => void)[] = [];
+  const unlock = backend.unlock.bind(backend);
+  backend.unlock = async (passphrase) => {
+    await new Promise<void>((resolve) => answers.push(resolve));
+    return unlock(passphrase);
+  };
+  let tests = 0;
+  const run = backend.testConnection.bind(backend);
+  backend.testConnection = (...what) => {
+    tests += 1;
+    return run(...what);
+  };
+  await user.dblClick(screen.getByTestId("test-connection"));
+  await waitFor(() => expect(answers).toHaveLength(2));
+  answers.forEach((answer) => answer());
+  await screen.findByTestId("trial-result");
+  expect(tests).toBe(1);
 });
 
 test("as long as it is not known where a secret can be kept, nothing is saved, and it can be asked again", async () => {
