@@ -1,10 +1,14 @@
 //! Small files that are written whole or not at all, readable by their owner only, and changed by one process at a time.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::{File, OpenOptions, TryLockError},
     io::{self, Write as _},
     path::{Path, PathBuf},
+    time::Duration,
 };
+
+/// How often is looked whether it is one's turn.
+const TURN: Duration = Duration::from_millis(100);
 
 /// Replaces the file at `path`: it is never seen half written, and its bytes are on the disk when this returns.
 ///
@@ -30,13 +34,32 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// # Errors
 /// When the file beside it that stands for the right cannot be made.
 pub(crate) fn alone(path: &Path) -> io::Result<File> {
+    let file = lock_file(path)?;
+    file.lock()?;
+    Ok(file)
+}
+
+/// As [`alone`], for what takes as long as a service likes: no thread waits, and whoever waits can be dropped.
+///
+/// # Errors
+/// As [`alone`].
+pub(crate) async fn alone_in_turn(path: &Path) -> io::Result<File> {
+    let file = lock_file(path)?;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) => tokio::time::sleep(TURN).await,
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+    }
+}
+
+fn lock_file(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = options.open(lock_path(path))?;
-    file.lock()?;
-    Ok(file)
+    options.open(lock_path(path))
 }
 
 fn lock_path(path: &Path) -> PathBuf {
@@ -63,6 +86,17 @@ mod tests {
         write(&taken, b"a folder is not replaced").unwrap_err();
         let left: Vec<_> = fs::read_dir(folder.path()).unwrap().collect();
         assert_eq!(left.len(), 2, "{left:?}");
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_for_the_turn_gets_it_when_the_other_is_done() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("policy-images");
+        let first = alone_in_turn(&path).await.unwrap();
+        let mut second = std::pin::pin!(alone_in_turn(&path));
+        assert!(futures::poll!(second.as_mut()).is_pending(), "the first is at it");
+        drop(first);
+        drop(second.await.unwrap());
     }
 
     #[cfg(unix)]

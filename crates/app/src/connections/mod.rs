@@ -66,6 +66,8 @@ pub enum ConnectionKind {
 pub(crate) struct OpenConnection {
     pub(crate) staging: S3,
     pub(crate) public_by: PublicBy,
+    /// Stands for the right to change the bucket's policy, against other processes of this person.
+    pub(crate) policy: PathBuf,
     /// Where images are made without a person; none behind an object storage alone.
     pub(crate) openstack: Option<OpenStack>,
     /// As the person told it when it was opened; none for the practice cloud.
@@ -127,6 +129,7 @@ impl Connections {
         let open = Arc::new(OpenConnection {
             staging: storage.client(secret)?,
             public_by: storage.public_by,
+            policy: policy_file(&self.folder, &storage.bucket),
             openstack: None,
             storage: Some(storage),
             _practice: None,
@@ -444,6 +447,11 @@ pub(crate) fn needs_somebody(error: &Error) -> bool {
     ) || error.code.starts_with("secrets_file_")
 }
 
+/// Named by the beginning of the bucket's name, all of whose characters may stand in a file's: those that share it wait for each other.
+fn policy_file(folder: &Path, bucket: &str) -> PathBuf {
+    folder.join(format!("policy-{bucket:.63}"))
+}
+
 async fn open_practice(folder: &Path) -> Result<Arc<OpenConnection>, Error> {
     let practice = PracticeCloud::start(&folder.join("practice-cloud")).await?;
     let access = practice.access();
@@ -473,6 +481,7 @@ async fn open_practice(folder: &Path) -> Result<Arc<OpenConnection>, Error> {
     Ok(Arc::new(OpenConnection {
         staging,
         public_by: PublicBy::Acl,
+        policy: policy_file(folder, &access.bucket),
         openstack: Some(openstack),
         storage: None,
         _practice: Some(practice),

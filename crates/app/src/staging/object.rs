@@ -1,11 +1,11 @@
 //! One staging object: readable for everybody who knows its address, private again, gone. Each may be repeated.
 
-use std::time::Duration;
+use std::{fs::File, time::Duration};
 
 use lotse_cloud::PublicBy;
 use lotse_transfer::{TargetError, TargetErrorKind};
 
-use crate::{Error, connections::OpenConnection};
+use crate::{Error, connections::OpenConnection, whole_file};
 
 /// How often a service is asked whether strangers see what was changed, and how long is waited in between: the policies of AWS and others
 /// take some seconds to be the same everywhere.
@@ -15,6 +15,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 impl OpenConnection {
     /// Lets everybody who knows the object's address read it. Whoever calls has noted that before.
     pub(crate) async fn publish(&self, key: &str) -> Result<(), Error> {
+        let _turn = self.turn(self.public_by).await;
         Ok(self.staging.publish(key, self.public_by).await?)
     }
 
@@ -32,11 +33,11 @@ impl OpenConnection {
 
     /// Makes the object private, and looks whether it is.
     pub(crate) async fn conceal(&self, key: &str) -> Result<(), Error> {
-        let withdrawn = self.staging.withdraw(key, self.public_by).await;
+        let withdrawn = self.withdraw(key, self.public_by).await;
         if self.stays_public(key).await? {
             withdrawn?;
             // The connection may have been changed since it was made public.
-            self.staging.withdraw(key, other_than(self.public_by)).await?;
+            self.withdraw(key, other_than(self.public_by)).await?;
             return self.require_private(key).await;
         }
         // What a service refuses for good was not done before, either: nobody can read it.
@@ -48,7 +49,7 @@ impl OpenConnection {
     pub(crate) async fn remove(&self, key: &str, was_public: bool) -> Result<(), Error> {
         // A list of rights goes with its object, a statement in the bucket's policy does not. Should that fail, the image itself goes.
         let withdrawn = if was_public && self.public_by == PublicBy::BucketPolicy {
-            self.staging.withdraw(key, self.public_by).await
+            self.withdraw(key, self.public_by).await
         } else {
             Ok(())
         };
@@ -68,6 +69,23 @@ impl OpenConnection {
             // What allowed nothing but to read this object stays in the policy, which this key may not change.
             withdrawn => Ok(withdrawn.or_else(unless_for_good)?),
         }
+    }
+
+    async fn withdraw(&self, key: &str, by: PublicBy) -> Result<(), TargetError> {
+        let _turn = self.turn(by).await;
+        self.staging.withdraw(key, by).await
+    }
+
+    /// Waits until no other process of this person is changing the bucket's policy: window and `lotse` would lose each other's changes.
+    async fn turn(&self, by: PublicBy) -> Option<File> {
+        if by != PublicBy::BucketPolicy {
+            return None;
+        }
+        let turn = whole_file::alone_in_turn(&self.policy).await;
+        turn.inspect_err(
+            |error| tracing::warn!(%error, "the policy is changed without keeping other processes from it"),
+        )
+        .ok()
     }
 
     async fn require_private(&self, key: &str) -> Result<(), Error> {

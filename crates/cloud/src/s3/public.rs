@@ -1,5 +1,10 @@
 //! Making an object public and private again, and looking at it as a stranger does: without a signature.
 
+use std::{
+    collections::HashMap,
+    sync::{self, Arc, LazyLock, PoisonError},
+};
+
 use http::{
     HeaderName, StatusCode,
     header::{CONTENT_LENGTH, CONTENT_RANGE, RANGE},
@@ -8,6 +13,7 @@ use lotse_transfer::{TargetError, TargetErrorKind};
 use reqwest::RequestBuilder;
 use rusty_s3::Method;
 use tokio::sync::Mutex;
+use url::Url;
 
 use super::{
     PublicBy, S3,
@@ -27,8 +33,12 @@ const SIGNS: [HeaderName; 2] = [REQUEST_ID, HeaderName::from_static("x-trans-id"
 /// took ours away.
 const ROUNDS: usize = 2;
 
-/// Held while a bucket's policy is being changed: by one client of this process at a time, for two may share a bucket.
-static POLICY: Mutex<()> = Mutex::const_new(());
+/// A service and a bucket.
+type Place = (Url, String);
+
+/// Held while a bucket's policy is being changed: by one client of this process at a time, for two may share a bucket. Each bucket has its
+/// own, so that a service that hangs keeps nobody else waiting.
+static POLICIES: LazyLock<sync::Mutex<HashMap<Place, Arc<Mutex<()>>>>> = LazyLock::new(sync::Mutex::default);
 
 impl S3 {
     /// Lets everybody who knows the object's address read it. Repeating it is success.
@@ -166,7 +176,8 @@ impl S3 {
         largest: usize,
         change: impl Fn(Option<&[u8]>) -> Result<Change, policy::Unreadable>,
     ) -> Result<(), TargetError> {
-        let _turn = POLICY.lock().await;
+        let policy = self.policy();
+        let _turn = policy.lock().await;
         for _ in 0..ROUNDS {
             let policy = self.read_policy().await?;
             let change =
@@ -187,6 +198,14 @@ impl S3 {
             }
         }
         Ok(())
+    }
+
+    /// What is held while this bucket's policy is being changed.
+    fn policy(&self) -> Arc<Mutex<()>> {
+        let place = (self.service.clone(), self.bucket.name().to_owned());
+        // Whole between any two statements: a panic elsewhere leaves nothing half done in it.
+        let mut all = POLICIES.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(all.entry(place).or_default())
     }
 
     async fn read_policy(&self) -> Result<Option<Vec<u8>>, TargetError> {

@@ -212,6 +212,18 @@ async fn many_objects_published_at_once_by_several_clients_are_all_in_the_policy
 }
 
 #[tokio::test]
+async fn a_service_that_hangs_keeps_no_other_from_changing_its_policy() {
+    let hanging = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let stuck = client(format!("http://{}", hanging.local_addr().unwrap()).parse().unwrap());
+    let stuck = tokio::spawn(async move { stuck.publish(KEY, BucketPolicy).await });
+    let _asked = hanging.accept().await.unwrap();
+    let (url, _) = bucket_with_policy().await;
+    client(url).publish(KEY, BucketPolicy).await.unwrap();
+    assert!(!stuck.is_finished(), "it still waits for its answer");
+    stuck.abort();
+}
+
+#[tokio::test]
 async fn a_policy_that_cannot_be_read_or_has_no_room_is_left_alone() {
     let long = "x".repeat(20 << 10);
     let full = json!({"Version": "2012-10-17", "Id": long, "Statement": []});
