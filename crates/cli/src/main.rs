@@ -60,7 +60,12 @@ fn main() -> ExitCode {
 fn run(text: &Text, command: Command) -> ExitCode {
     let outcome = tokio::runtime::Runtime::new()
         .map_err(|cause| Error::new("no_runtime").with("cause", cause))
-        .and_then(|runtime| runtime.block_on(dispatch(text, command)));
+        .and_then(|runtime| {
+            let outcome = runtime.block_on(dispatch(text, command));
+            // Whatever still waits for a keychain that asks somebody shall not keep the call from ending.
+            runtime.shutdown_background();
+            outcome
+        });
     match outcome {
         Ok(code) => code,
         Err(error) => {

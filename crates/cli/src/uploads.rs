@@ -75,23 +75,6 @@ async fn ask_for(text: &Text, app: &App, wanted: impl Fn(&lotse_app::Upload) -> 
     Ok(())
 }
 
-/// Goes on with what waited for somebody to sign in, where that has happened.
-async fn resume_signed_in(app: &App) -> Result<Vec<lotse_app::Upload>, Error> {
-    let mut resumed = Vec::new();
-    for upload in app.uploads().list()? {
-        let waits = UploadState::from(upload.state) == UploadState::WaitingForSignIn;
-        if waits
-            && app
-                .connection(&upload.connection)
-                .await
-                .is_ok_and(|of| of.needs.is_none())
-        {
-            resumed.push(app.uploads().resume(upload.id).await?);
-        }
-    }
-    Ok(resumed)
-}
-
 /// Goes on with one upload, with all that were interrupted, or also with those that were paused.
 pub(crate) async fn resume(text: &Text, app: &App, id: Option<&str>, all: bool) -> Result<ExitCode, Error> {
     let id = id.map(upload_id).transpose()?;
@@ -102,14 +85,10 @@ pub(crate) async fn resume(text: &Text, app: &App, id: Option<&str>, all: bool) 
     .await?;
     let resumed = if let Some(id) = id {
         vec![app.uploads().resume(id).await?]
+    } else if all {
+        app.uploads().resume_all().await?
     } else {
-        let mut resumed = resume_signed_in(app).await?;
-        resumed.extend(if all {
-            app.uploads().resume_all().await?
-        } else {
-            app.uploads().resume_interrupted().await?
-        });
-        resumed
+        app.uploads().resume_interrupted().await?
     };
     if resumed.is_empty() {
         anstream::eprintln!("{}", text.get("cli_nothing_to_resume"));

@@ -288,6 +288,17 @@ impl Connections {
         Ok(())
     }
 
+    /// Can a connection be used without asking anybody, as far as can be told?
+    ///
+    /// # Errors
+    /// What it needs.
+    pub(crate) async fn check_at_hand(&self, id: &str) -> Result<(), Error> {
+        if id == PRACTICE || self.opened().contains_key(id) {
+            return Ok(());
+        }
+        self.secrets.needs(id, self.store.one(id)?.secret_in).await
+    }
+
     /// Has a connection opened anew the next time: with the secret that may have been changed by another process meanwhile.
     pub(crate) fn forget(&self, id: &str) {
         self.opened().remove(id);

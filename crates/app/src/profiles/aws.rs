@@ -1,7 +1,7 @@
 //! Profiles of `aws` (and of every program that is made with its libraries): `~/.aws/config` and `~/.aws/credentials`.
 //! Rules: <https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-files.html>; where it is silent, what botocore does.
 
-use std::path::Path;
+use std::{collections::HashMap, path::Path};
 
 use lotse_cloud::{Addressing, Secret};
 
@@ -51,7 +51,10 @@ fn sections(path: Option<&Path>, source: &mut Source) -> Vec<Section> {
 #[derive(Default)]
 struct Files {
     profiles: Vec<InBoth>,
-    services: Vec<Section>,
+    /// Where a profile stands among them, by its name.
+    at: HashMap<String, usize>,
+    /// The object storage's address in each `[services NAME]` that tells it, by name; the last one counts.
+    services: HashMap<String, String>,
 }
 
 /// What the two files say of a profile.
@@ -69,20 +72,21 @@ impl InBoth {
 
 impl Files {
     fn profile(&mut self, name: &str) -> &mut InBoth {
-        let at = self.profiles.iter().position(|profile| profile.name == name);
-        let at = at.unwrap_or_else(|| {
+        let at = self.at.get(name).copied().unwrap_or_else(|| {
             self.profiles.push(InBoth {
                 name: name.to_owned(),
                 config: Section::default(),
                 credentials: Section::default(),
             });
-            self.profiles.len() - 1
+            let at = self.profiles.len() - 1;
+            self.at.insert(name.to_owned(), at);
+            at
         });
         &mut self.profiles[at]
     }
 
     /// `[default]`, `[profile NAME]`, `[services NAME]`; nothing else concerns us.
-    fn config_section(&mut self, mut section: Section) {
+    fn config_section(&mut self, section: Section) {
         if section.name == "default" {
             self.profile("default").config = section;
             return;
@@ -97,8 +101,9 @@ impl Files {
         match kind {
             "profile" => self.profile(&name).config = section,
             "services" => {
-                section.name = name;
-                self.services.push(section);
+                if let Some(endpoint) = section.nested("s3", "endpoint_url") {
+                    self.services.insert(name, endpoint.to_owned());
+                }
             }
             _ => {}
         }
@@ -143,15 +148,9 @@ impl Files {
         if profile.get("ignore_configured_endpoint_urls") == Some("true") {
             return None;
         }
-        let services = profile.get("services").and_then(|name| {
-            let mut all = self.services.iter().rev();
-            all.find_map(|section| {
-                (section.name == name)
-                    .then(|| section.nested("s3", "endpoint_url"))
-                    .flatten()
-            })
-        });
+        let services = profile.get("services").and_then(|name| self.services.get(name));
         services
+            .map(String::as_str)
             .or_else(|| profile.get("endpoint_url"))
             // What the plugin for endpoints of older versions reads.
             .or_else(|| profile.config.nested("s3", "endpoint_url"))

@@ -2,7 +2,7 @@
 
 use lotse_transfer::{Job, JobState};
 
-use crate::{App, Error, uploads::Inner};
+use crate::{App, Error, connections::needs_somebody, uploads::Inner};
 
 impl App {
     /// Makes every staging object private whose time is over, and those whose upload failed; returns how many. What cannot be reached is
@@ -11,13 +11,21 @@ impl App {
     /// # Errors
     /// When the journal cannot be read or written.
     pub async fn tidy_staging(&self) -> Result<usize, Error> {
-        self.uploads.inner.tidy().await
+        Ok(self.uploads.inner.tidy().await?.made_private)
     }
 }
 
+/// What came of what is over its time: numbers of objects.
+#[derive(Debug, Default)]
+pub(crate) struct Tidied {
+    pub(crate) made_private: usize,
+    /// Still to be made private, and nothing is missing for it but the service's answer.
+    pub(crate) left: usize,
+}
+
 impl Inner {
-    pub(crate) async fn tidy(&self) -> Result<usize, Error> {
-        let mut tidied = 0;
+    pub(crate) async fn tidy(&self) -> Result<Tidied, Error> {
+        let mut tidied = Tidied::default();
         for job in self.journal.jobs()? {
             if !self.is_over(&job) {
                 continue;
@@ -31,20 +39,26 @@ impl Inner {
                 continue;
             };
             match self.make_private(&job).await {
-                Ok(()) => tidied += 1,
+                Ok(()) => tidied.made_private += 1,
                 Err(error) if error.code.starts_with("journal_") => return Err(error),
                 Err(error) => {
+                    // Asking again every minute for what only a person can give would be asking that person every minute.
+                    if !needs_somebody(&error) && (error.retryable || error.code == "staging_still_public") {
+                        tidied.left += 1;
+                    }
                     tracing::warn!(job = %job.id.0, %error, "the object is over its time and could not be made private");
                 }
             }
         }
-        if tidied > 0 {
+        if tidied.made_private > 0 {
             self.changed.send_replace(());
         }
         Ok(tidied)
     }
 
     async fn make_private(&self, job: &Job) -> Result<(), Error> {
+        // Nobody waits for this: no system's question for a password may come of it.
+        self.connections.check_at_hand(&job.connection).await?;
         let connection = self.connections.open(&job.connection).await?;
         self.conceal(&connection, job).await
     }

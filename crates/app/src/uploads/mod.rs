@@ -14,7 +14,10 @@ mod turns;
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicBool},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -138,6 +141,8 @@ pub(crate) struct Inner {
     turns: Arc<Turns>,
     throttle: Throttle,
     overseen: AtomicBool,
+    /// What is over its time shall be looked through now: a connection may be open that was not before.
+    tidy_wanted: AtomicBool,
     pub(crate) changed: watch::Sender<()>,
 }
 
@@ -157,6 +162,7 @@ impl Uploads {
             turns: Turns::new(),
             throttle: Throttle::default(),
             overseen: AtomicBool::new(false),
+            tidy_wanted: AtomicBool::new(false),
             changed: watch::Sender::new(()),
         };
         inner.apply_settings();
@@ -232,15 +238,14 @@ impl Uploads {
 
     /// Goes on with every upload of these connections that waits for somebody to sign in.
     pub(crate) async fn resume_signed_in(&self, connections: impl Fn(&str) -> bool) -> Result<(), Error> {
+        self.inner.tidy_wanted.store(true, Ordering::Relaxed);
         let waits = UploadState::Job(JobState::WaitingForSignIn);
         for upload in self.list()? {
             if upload.state != waits || !connections(&upload.connection) {
                 continue;
             }
             match self.resume(upload.id).await {
-                Err(error) if !matches!(error.code.as_str(), "upload_busy_elsewhere" | "upload_final") => {
-                    return Err(error);
-                }
+                Err(error) if !was_faster(&error) => return Err(error),
                 _ => {}
             }
         }
@@ -252,7 +257,7 @@ impl Uploads {
         for upload in self.list()?.into_iter().filter(|upload| wanted(upload.state)) {
             match self.resume(upload.id).await {
                 Ok(upload) => resumed.push(upload),
-                Err(error) if matches!(error.code.as_str(), "upload_busy_elsewhere" | "upload_final") => {}
+                Err(error) if was_faster(&error) => {}
                 Err(error) => return Err(error),
             }
         }
@@ -660,6 +665,14 @@ fn was_stopped(state: UploadState) -> bool {
     matches!(
         state,
         UploadState::Interrupted | UploadState::Job(JobState::WaitingForSignIn)
+    )
+}
+
+/// Has another process, or the upload itself, come further in the meantime?
+fn was_faster(error: &Error) -> bool {
+    matches!(
+        error.code.as_str(),
+        "upload_busy_elsewhere" | "upload_final" | "upload_staged"
     )
 }
 

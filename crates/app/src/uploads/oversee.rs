@@ -16,6 +16,9 @@ const LOOK: Duration = Duration::from_secs(1);
 /// How often staging objects are looked through for those that are over their time.
 const TIDY: SignedDuration = SignedDuration::from_hours(1);
 
+/// How soon again where something was left public: its service was away.
+const TIDY_AGAIN: SignedDuration = SignedDuration::from_mins(1);
+
 impl Inner {
     /// Makes what was chosen hold.
     pub(super) fn apply_settings(&self) {
@@ -66,7 +69,8 @@ pub(super) fn oversee(inner: &Arc<Inner>) {
 async fn keep_overseeing(inner: Weak<Inner>) {
     let mut awake = None;
     let mut tidied: Option<Timestamp> = None;
-    let tidying = Arc::new(tokio::sync::Mutex::new(()));
+    // Whether the last look left something public.
+    let left = Arc::new(tokio::sync::Mutex::new(false));
     while let Some(inner) = inner.upgrade() {
         inner.settings.refresh();
         inner.apply_settings();
@@ -76,19 +80,24 @@ async fn keep_overseeing(inner: Weak<Inner>) {
             None => Some(inner.environment.keep_awake()),
         };
         let now = inner.environment.now();
-        // A clock that was put back counts, too: who knows for how long it was wrong.
-        if tidied.is_none_or(|tidied| now.duration_since(tidied).abs() >= TIDY)
-            && let Ok(busy) = Arc::clone(&tidying).try_lock_owned()
-        {
-            tidied = Some(now);
-            let inner = Arc::clone(&inner);
-            // Beside this: a service that does not answer takes its time.
-            tokio::spawn(async move {
-                if let Err(error) = inner.tidy().await {
-                    tracing::warn!(%error, "what is over its time could not be looked through");
-                }
-                drop(busy);
-            });
+        if let Ok(mut left) = Arc::clone(&left).try_lock_owned() {
+            let pause = if *left { TIDY_AGAIN } else { TIDY };
+            // A clock that was put back counts, too: who knows for how long it was wrong.
+            let is_due = tidied.is_none_or(|tidied| now.duration_since(tidied).abs() >= pause);
+            if inner.tidy_wanted.swap(false, Ordering::Relaxed) || is_due {
+                tidied = Some(now);
+                let inner = Arc::clone(&inner);
+                // Beside this: a service that does not answer takes its time.
+                tokio::spawn(async move {
+                    *left = match inner.tidy().await {
+                        Ok(tidied) => tidied.left > 0,
+                        Err(error) => {
+                            tracing::warn!(%error, "what is over its time could not be looked through");
+                            true
+                        }
+                    };
+                });
+            }
         }
         drop(inner);
         tokio::time::sleep(LOOK).await;
