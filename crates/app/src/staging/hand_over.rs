@@ -21,7 +21,7 @@ impl Uploads {
         self.handed_over(&job).await
     }
 
-    /// Says that the image has been imported: the object is removed, and the upload is done.
+    /// Says that the image has been imported: the object is removed, or made private where the key may not remove it, and the upload is done.
     ///
     /// # Errors
     /// Codes `upload_unknown`, `upload_final`, `upload_not_staged`, `upload_busy_elsewhere`; the codes of connections and secrets; what
@@ -30,7 +30,14 @@ impl Uploads {
         let (_claim, job) = self.claim(id).await?;
         check_staged(&job)?;
         let connection = self.inner.connections.open(&job.connection).await?;
-        connection.remove(&job.key, job.published.is_some()).await?;
+        match connection.remove(&job.key, job.published.is_some()).await {
+            // Some keys may write and not remove: then nobody shall read it at least, and the upload can end.
+            Err(refused) if matches!(refused.code.as_str(), "s3_access_denied" | "s3_rejected") => {
+                tracing::warn!(job = %job.id.0, error = %refused, "the object may not be removed, making it private");
+                connection.conceal(&job.key).await?;
+            }
+            removed => removed?,
+        }
         self.inner.journal.set_published(id, None)?;
         let job = self.inner.journal.advance(id, JobState::Done)?;
         self.inner.changed.send_replace(());

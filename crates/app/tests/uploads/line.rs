@@ -23,6 +23,8 @@ pub(crate) struct Line {
     pub(crate) no_uploads: AtomicBool,
     /// A filter of the network answers everything itself.
     pub(crate) filtered: AtomicBool,
+    /// Nothing can be removed.
+    pub(crate) no_delete: AtomicBool,
     /// Bytes towards the service.
     pub(crate) sent: AtomicU64,
 }
@@ -85,6 +87,7 @@ impl Line {
                     let asks_for_uploads = first.starts_with(b"GET ") && first.windows(8).any(|word| word == b"uploads=");
                     if asks_for_acl && self.no_acl.load(Ordering::SeqCst)
                         || asks_for_uploads && self.no_uploads.load(Ordering::SeqCst)
+                        || first.starts_with(b"DELETE ") && self.no_delete.load(Ordering::SeqCst)
                     {
                         let answer = format!(
                             "HTTP/1.1 501 Not Implemented\r\nContent-Type: application/xml\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{NOT_IMPLEMENTED}",

@@ -149,6 +149,21 @@ async fn a_service_that_does_not_list_open_uploads_still_tells_its_objects() -> 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn where_nothing_may_be_removed_what_was_imported_becomes_private() -> Outcome {
+    let storage = Storage::new().await?;
+    let staged = storage.staged("server.raw").await?;
+    storage.line.no_delete.store(true, Ordering::SeqCst);
+    let done = storage.app.uploads().import_finished(staged.id).await?;
+    assert_eq!((done.state, done.published), (UploadState::Job(JobState::Done), None));
+    let list = storage.app.staging().await?;
+    let [left] = list.objects.as_slice() else {
+        panic!("one, not {list:?}")
+    };
+    assert_eq!(left.public, Some(false));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_upload_that_never_began_can_be_taken_back_from_a_service_that_is_away() -> Outcome {
     let storage = Storage::new().await?;
     let app = &storage.app;
