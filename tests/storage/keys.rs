@@ -81,7 +81,7 @@ fn with_the_person(access: &Access) -> Result {
     let id = added(add(&home, access, &["--secret-in", "ask"], &access.secret_key)?)?;
     fails(&home, &id, "secret", "it was not kept")?;
     home.set("LOTSE_SECRET_KEY", "not the right one at all");
-    fails(&home, &id, "secret", "not the service's")?;
+    fails(&home, &id, "signature", "not the service's")?;
     home.set("LOTSE_SECRET_KEY", &access.secret_key);
     passes(&home, &id, "the person has it")
 }
